@@ -1,0 +1,333 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
+
+use crate::{Backoff, Definition, Error, Json, TaskFunction, Timestamp};
+
+/// What applies to every job of a kind, unless its [`Call`] says otherwise.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TaskOptions {
+    /// The queue that its jobs wait in. Default: `default`.
+    pub queue: Cow<'static, str>,
+    /// How many attempts a job may use; at least 1. Default: 20.
+    pub max_attempts: u32,
+    /// How long one attempt may take before it counts as failed. `None`, the default, sets no limit.
+    pub timeout: Option<Duration>,
+    /// Jobs with a smaller number are claimed first. Default: 0.
+    pub priority: i16,
+    /// The wait between attempts. Default: [exponential](Backoff::default).
+    pub backoff: Backoff,
+}
+
+impl TaskOptions {
+    /// The queue that jobs wait in when nothing else is said.
+    pub const DEFAULT_QUEUE: &'static str = "default";
+
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            queue: Cow::Borrowed(Self::DEFAULT_QUEUE),
+            max_attempts: 20,
+            timeout: None,
+            priority: 0,
+            backoff: Backoff::default(),
+        }
+    }
+
+    /// Sets the queue.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
+        self.queue = queue.into();
+        self
+    }
+
+    /// Sets how many attempts a job may use; at least 1.
+    #[must_use]
+    pub const fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts;
+        self
+    }
+
+    /// Sets how long one attempt may take.
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the priority: jobs with a smaller number are claimed first.
+    #[must_use]
+    pub const fn priority(mut self, priority: i16) -> Self {
+        self.priority = priority;
+        self
+    }
+
+    /// Sets the wait between attempts.
+    #[must_use]
+    pub fn backoff(mut self, backoff: impl Into<Backoff>) -> Self {
+        self.backoff = backoff.into();
+        self
+    }
+}
+
+impl Default for TaskOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// When a job is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum When {
+    /// At once.
+    Now,
+    /// This long after the store accepted it, by the store's clock.
+    After(Duration),
+    /// At this time; at once where it is past.
+    At(Timestamp),
+}
+
+impl When {
+    /// The due time of a job stored `now`, and whether that lies ahead.
+    pub fn due(self, now: Timestamp) -> (Timestamp, bool) {
+        let due = match self {
+            Self::Now => now,
+            Self::After(wait) => now.after(wait),
+            Self::At(time) => time,
+        };
+        (due, due > now)
+    }
+}
+
+/// A task that can travel: a kind, its arguments as JSON, and what is special about this one call.
+///
+/// `T` is what the function returns. Made by the function that `#[task]` adds (`send_welcome::call(to)`), or from a
+/// kind and JSON arguments by [`Call::new`]. Nothing happens until it is given to a client or awaited in a list.
+#[must_use = "a call does nothing until it is enqueued or run"]
+pub struct Call<T = serde_json::Value> {
+    kind: Cow<'static, str>,
+    args: Result<Json, Error>,
+    base: Option<TaskOptions>,
+    changes: Changes,
+    when: When,
+    key: Option<String>,
+    output: PhantomData<fn() -> T>,
+}
+
+#[derive(Debug, Default)]
+struct Changes {
+    queue: Option<Cow<'static, str>>,
+    max_attempts: Option<u32>,
+    timeout: Option<Duration>,
+    priority: Option<i16>,
+}
+
+impl Call {
+    /// A call by kind. `args` is anything that serializes to the arguments' JSON: an object by parameter name or an
+    /// array by position for a `#[task]` function, the closure's one parameter for a registered closure.
+    pub fn new(kind: impl Into<Cow<'static, str>>, args: impl Serialize) -> Self {
+        Self::with(kind.into(), Json::encode(&args), None)
+    }
+
+    /// A call by kind with arguments that are JSON already.
+    pub fn from_json(kind: impl Into<Cow<'static, str>>, args: Json) -> Self {
+        Self::with(kind.into(), Ok(args), None)
+    }
+}
+
+impl<T> Call<T> {
+    /// A call of `F`.
+    pub fn of<F: TaskFunction<Output = T>>(args: &F::Args) -> Self {
+        Self::with(Cow::Borrowed(F::KIND), Json::encode(args), Some(F::options()))
+    }
+
+    fn with(kind: Cow<'static, str>, args: Result<Json, Error>, base: Option<TaskOptions>) -> Self {
+        Self { kind, args, base, changes: Changes::default(), when: When::Now, key: None, output: PhantomData }
+    }
+
+    /// The same call, its output read as a `U`.
+    pub fn returns<U>(self) -> Call<U> {
+        let Self { kind, args, base, changes, when, key, output: _ } = self;
+        Call { kind, args, base, changes, when, key, output: PhantomData }
+    }
+
+    /// Runs it this long after it was accepted. In process: waits this long first.
+    pub const fn delay(mut self, wait: Duration) -> Self {
+        self.when = When::After(wait);
+        self
+    }
+
+    /// Runs it at this time, or at once where that is past.
+    pub fn at(mut self, time: SystemTime) -> Self {
+        self.when = When::At(time.into());
+        self
+    }
+
+    /// Puts it into another queue than its kind's.
+    pub fn queue(mut self, queue: impl Into<Cow<'static, str>>) -> Self {
+        self.changes.queue = Some(queue.into());
+        self
+    }
+
+    /// Gives it another number of attempts than its kind's; at least 1.
+    pub const fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.changes.max_attempts = Some(max_attempts);
+        self
+    }
+
+    /// Gives each of its attempts another time limit than its kind's.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.changes.timeout = Some(timeout);
+        self
+    }
+
+    /// Gives it another priority than its kind's: jobs with a smaller number are claimed first.
+    pub const fn priority(mut self, priority: i16) -> Self {
+        self.changes.priority = Some(priority);
+        self
+    }
+
+    /// Makes enqueueing idempotent: while the store keeps a job of this kind with this key, in any state, another call
+    /// with the key adds nothing and answers that job. 1 to 256 bytes.
+    pub fn key(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    /// The arguments.
+    ///
+    /// # Errors
+    /// Those of encoding them.
+    pub fn args(&self) -> Result<&Json, &Error> {
+        self.args.as_ref()
+    }
+
+    /// What a store is given. `known` is the kind's definition where this process has it: an untyped call takes its
+    /// options from there, and its arguments are checked against it.
+    ///
+    /// # Errors
+    /// Arguments that have no JSON form, are over `max_args` bytes, or do not fit `known`; a queue, a number of attempts
+    /// or a key that cannot be used.
+    pub fn into_new_job(self, known: Option<&Definition>, max_args: usize) -> Result<NewJob, Error> {
+        let args = self.args?;
+        if args.size() > max_args {
+            return Err(Error::too_large(&format!("the arguments of `{}`", self.kind), args.size(), max_args));
+        }
+        if let (None, Some(known)) = (&self.base, known) {
+            known.check(&args)?;
+        }
+        let base = self.base.or_else(|| known.map(|known| known.options().clone())).unwrap_or_default();
+        let job = NewJob {
+            kind: self.kind,
+            queue: self.changes.queue.unwrap_or(base.queue),
+            args,
+            max_attempts: self.changes.max_attempts.unwrap_or(base.max_attempts),
+            timeout: self.changes.timeout,
+            priority: self.changes.priority.unwrap_or(base.priority),
+            when: self.when,
+            key: self.key,
+        };
+        job.check()?;
+        Ok(job)
+    }
+}
+
+impl<T> fmt::Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Call");
+        out.field("kind", &self.kind).field("args", &self.args).field("when", &self.when);
+        out.field("changes", &self.changes).field("key", &self.key).finish()
+    }
+}
+
+/// A call with everything settled, as a store is given it.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a store must see every field, and a new one must stop it")]
+pub struct NewJob {
+    /// The function that it calls.
+    pub kind: Cow<'static, str>,
+    /// The queue.
+    pub queue: Cow<'static, str>,
+    /// The arguments.
+    pub args: Json,
+    /// How many attempts it may use.
+    pub max_attempts: u32,
+    /// This call's own time limit for an attempt.
+    pub timeout: Option<Duration>,
+    /// Smaller is earlier.
+    pub priority: i16,
+    /// When it is due.
+    pub when: When,
+    /// Its idempotency key.
+    pub key: Option<String>,
+}
+
+impl NewJob {
+    /// The longest name of a kind, a queue or a key, in bytes.
+    pub const NAME_BYTES: usize = 256;
+
+    fn check(&self) -> Result<(), Error> {
+        let mut faults = Vec::new();
+        check_name("kind", &self.kind, &mut faults);
+        check_name("queue", &self.queue, &mut faults);
+        if let Some(key) = &self.key {
+            check_name("idempotency key", key, &mut faults);
+        }
+        if self.max_attempts == 0 {
+            faults.push(format!("max_attempts of a `{}` job is 0: it must be at least 1", self.kind));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::configuration(&faults)) }
+    }
+}
+
+/// Adds what is wrong with a name to `faults`.
+pub(crate) fn check_name(what: &str, name: &str, faults: &mut Vec<String>) {
+    if name.is_empty() || name.len() > NewJob::NAME_BYTES || name.chars().any(char::is_control) {
+        faults.push(format!(
+            "a {what} must have 1 to {} bytes and no control characters: got {:?} of {} bytes",
+            NewJob::NAME_BYTES,
+            name.chars().take(32).collect::<String>(),
+            name.len()
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_says_every_fault_at_once() {
+        let error =
+            Call::new("k", ()).queue("").max_attempts(0).key("x".repeat(300)).into_new_job(None, 10).unwrap_err();
+        assert!(error.is_configuration());
+        for part in ["queue", "max_attempts", "idempotency key"] {
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn arguments_at_the_limit_pass_and_one_byte_more_does_not() {
+        let job = |text: &str| Call::new("k", text).into_new_job(None, 10);
+        assert!(job(&"x".repeat(8)).is_ok());
+        let error = job(&"x".repeat(9)).unwrap_err();
+        assert!(error.is_too_large());
+        assert!(error.to_string().contains("11 bytes is over the limit of 10"), "{error}");
+    }
+
+    #[test]
+    fn arguments_without_a_json_form_are_refused_when_enqueued() {
+        let args = std::collections::HashMap::from([((1, 2), 3)]);
+        assert!(Call::new("k", args).into_new_job(None, 100).unwrap_err().is_encode());
+    }
+}

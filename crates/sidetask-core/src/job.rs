@@ -1,0 +1,306 @@
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, JobId, Json, Progress, Timestamp, WorkerId};
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum State {
+    /// Waits for its time. In: enqueue with a delay, snooze. Out: to `available` when due, or by retry; to `cancelled`
+    /// by cancel.
+    Scheduled,
+    /// Waits for a worker. In: enqueue, promotion when due, retry, rescue, give-back at shutdown. Out: to `running` by
+    /// a claim or a hand-off; to `cancelled` by cancel.
+    Available,
+    /// A worker holds it. In: claim, hand-off. Out: to `completed`, `retryable`, `scheduled`, `discarded`, `cancelled`
+    /// by its worker's report; to `available` or `discarded` by rescue when the lease expired.
+    Running,
+    /// Failed, waits out its backoff. In: a failed attempt with attempts left. Out: to `available` when due, or by
+    /// retry; to `cancelled` by cancel.
+    Retryable,
+    /// Done; the output is kept until purged. In: a successful attempt. Out: to `available` by retry.
+    Completed,
+    /// Called off. In: cancel, or the task itself. Out: to `available` by retry.
+    Cancelled,
+    /// Given up on, kept as a dead letter until purged. In: the last attempt failed, or one failed permanently. Out: to
+    /// `available` by retry.
+    Discarded,
+}
+
+impl State {
+    /// Every state, in the order of a job's life.
+    pub const ALL: [Self; 7] = [
+        Self::Scheduled,
+        Self::Available,
+        Self::Running,
+        Self::Retryable,
+        Self::Completed,
+        Self::Cancelled,
+        Self::Discarded,
+    ];
+
+    /// The state's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Available => "available",
+            Self::Running => "running",
+            Self::Retryable => "retryable",
+            Self::Completed => "completed",
+            Self::Cancelled => "cancelled",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// Its place in [`State::ALL`], which stores keep. Never changes.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// The state with this [`code`](State::code).
+    pub fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// Whether the job has ended: nothing but a retry by hand moves it any more.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Cancelled | Self::Discarded)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::as_str).join(", ");
+            Error::configuration(&[format!("`{text}` is not a state: use one of {names}")])
+        })
+    }
+}
+
+/// What a store keeps of one task given to it.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct JobRecord {
+    /// Its name.
+    pub id: JobId,
+    /// The function that it calls.
+    pub kind: String,
+    /// The queue that it waits in.
+    pub queue: String,
+    /// Where it stands.
+    pub state: State,
+    /// How many attempts are used, the running one included.
+    pub attempt: u32,
+    /// How many attempts it may use.
+    pub max_attempts: u32,
+    /// Jobs with a smaller number are claimed first.
+    pub priority: i16,
+    /// The arguments.
+    pub args: Json,
+    /// What the last successful attempt returned.
+    pub output: Option<Json>,
+    /// What the last attempt to report it said.
+    pub progress: Option<Progress>,
+    /// The failed attempts, oldest first; of very many, the last [`JobRecord::MAX_ERRORS`].
+    pub errors: Vec<AttemptError>,
+    /// The idempotency key.
+    pub key: Option<String>,
+    /// Whether a running attempt was asked to stop.
+    pub cancel_requested: bool,
+    /// The worker that holds it.
+    pub worker: Option<WorkerId>,
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it is, or was, due.
+    pub run_at: Timestamp,
+    /// When its last attempt began.
+    pub attempted_at: Option<Timestamp>,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+}
+
+impl JobRecord {
+    /// How many failed attempts a store keeps of one job.
+    pub const MAX_ERRORS: usize = 20;
+
+    /// A record as it is right after its job was stored. For those who write stores.
+    pub fn new(id: JobId, kind: String, queue: String, args: Json, state: State, now: Timestamp) -> Self {
+        Self {
+            id,
+            kind,
+            queue,
+            state,
+            attempt: 0,
+            max_attempts: 1,
+            priority: 0,
+            args,
+            output: None,
+            progress: None,
+            errors: Vec::new(),
+            key: None,
+            cancel_requested: false,
+            worker: None,
+            created_at: now,
+            run_at: now,
+            attempted_at: None,
+            finished_at: None,
+        }
+    }
+}
+
+/// One failed attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AttemptError {
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it said, cut to [`AttemptError::MESSAGE_BYTES`].
+    pub message: String,
+}
+
+impl AttemptError {
+    /// The longest message that is kept, in bytes.
+    pub const MESSAGE_BYTES: usize = 8 * 1024;
+
+    /// An error as it is kept, its message cut.
+    pub fn new(attempt: u32, at: Timestamp, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        message.truncate(message.floor_char_boundary(Self::MESSAGE_BYTES));
+        Self { attempt, at, message }
+    }
+
+    /// Adds an error to those of a job, dropping the oldest over [`JobRecord::MAX_ERRORS`].
+    pub fn push(self, errors: &mut Vec<Self>) {
+        errors.push(self);
+        let surplus = errors.len().saturating_sub(JobRecord::MAX_ERRORS);
+        errors.drain(..surplus);
+    }
+}
+
+/// A number of jobs for each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts([u64; State::ALL.len()]);
+
+impl Counts {
+    /// How many jobs are in `state`.
+    pub const fn count(&self, state: State) -> u64 {
+        self.0[state.code() as usize]
+    }
+
+    /// Sets the number for `state`.
+    pub const fn set(&mut self, state: State, count: u64) {
+        self.0[state.code() as usize] = count;
+    }
+
+    /// Adds the numbers of `other`.
+    pub fn add(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// Every state with its number, in the order of a job's life.
+    pub fn iter(&self) -> impl Iterator<Item = (State, u64)> {
+        State::ALL.into_iter().zip(self.0)
+    }
+
+    /// How many jobs there are in all.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}
+
+/// A map from every state's name to its number.
+impl Serialize for Counts {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+/// One queue's numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueueStats {
+    /// The queue.
+    pub queue: String,
+    /// Whether claims from it are held back.
+    pub paused: bool,
+    /// Its jobs.
+    pub counts: Counts,
+}
+
+impl QueueStats {
+    /// The numbers of one queue.
+    pub const fn new(queue: String, paused: bool, counts: Counts) -> Self {
+        Self { queue, paused, counts }
+    }
+}
+
+/// The numbers of every queue that the store has seen, sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Stats {
+    /// One entry a queue.
+    pub queues: Vec<QueueStats>,
+}
+
+impl Stats {
+    /// The numbers of these queues.
+    pub const fn new(queues: Vec<QueueStats>) -> Self {
+        Self { queues }
+    }
+
+    /// All queues together.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for queue in &self.queues {
+            total.add(&queue.counts);
+        }
+        total
+    }
+
+    /// One queue's numbers, all zero where the store has not seen it.
+    pub fn queue(&self, name: &str) -> Counts {
+        self.queues.iter().find(|queue| queue.queue == name).map(|queue| queue.counts).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_states_code_and_name_lead_back_to_it() {
+        for state in State::ALL {
+            assert_eq!(State::from_code(state.code()), Some(state));
+            assert_eq!(state.as_str().parse::<State>().unwrap(), state);
+        }
+        assert_eq!(State::from_code(7), None);
+        assert!("done".parse::<State>().unwrap_err().to_string().contains("available"));
+    }
+
+    #[test]
+    fn errors_are_bounded_in_number_and_length() {
+        let mut errors = Vec::new();
+        for attempt in 1..=30 {
+            AttemptError::new(attempt, Timestamp::from_micros(0), "é".repeat(9000)).push(&mut errors);
+        }
+        assert_eq!(errors.len(), JobRecord::MAX_ERRORS);
+        assert_eq!(errors[0].attempt, 11);
+        assert!(errors.iter().all(|error| error.message.len() <= AttemptError::MESSAGE_BYTES));
+    }
+}

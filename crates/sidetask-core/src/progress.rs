@@ -1,0 +1,54 @@
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Context, Error};
+
+/// How far an attempt has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// What is done, in units of the task's choosing.
+    pub done: u64,
+    /// What there is to do, in the same units. Zero where nobody knows.
+    pub total: u64,
+    /// A word for people, at most [`Progress::MESSAGE_BYTES`] long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+impl Progress {
+    /// The longest message that is kept, in bytes. A longer one is cut.
+    pub const MESSAGE_BYTES: usize = 1024;
+}
+
+/// Progress about to be reported: await it to store it. Made by [`Context::progress`].
+#[derive(Debug)]
+#[must_use = "progress is stored when it is awaited"]
+pub struct ProgressReport<'a> {
+    context: &'a Context,
+    progress: Progress,
+}
+
+impl<'a> ProgressReport<'a> {
+    pub(crate) fn new(context: &'a Context, done: u64, total: u64) -> Self {
+        Self { context, progress: Progress { done, total, message: None } }
+    }
+
+    /// Adds a word for people, cut to [`Progress::MESSAGE_BYTES`].
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        let mut message = message.into();
+        message.truncate(message.floor_char_boundary(Progress::MESSAGE_BYTES));
+        self.progress.message = Some(message);
+        self
+    }
+}
+
+impl<'a> IntoFuture for ProgressReport<'a> {
+    type Output = Result<(), Error>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.context.store_progress(self.progress))
+    }
+}

@@ -1,0 +1,73 @@
+use super::*;
+use crate::CancelToken;
+
+fn context() -> Context {
+    Context::in_process("test", 1, 1, CancelToken::new())
+}
+
+async fn run(registry: &Registry, kind: &str, args: &str) -> Result<String, TaskError> {
+    let definition = registry.find(kind).unwrap();
+    match definition.run(&Json::from_stored(args), context(), &StateMap::new())? {
+        Work::Async(future) => future.await.map(|json| json.as_str().to_owned()),
+        Work::Blocking(f) => f().map(|json| json.as_str().to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn closures_take_and_return_what_json_carries() {
+    let mut registry = Registry::new();
+    registry.register("factorial", |n: u64| async move { (1..=n).product::<u64>() });
+    registry.register("divide", |(a, b): (u32, u32)| async move { a.checked_div(b).ok_or(std::fmt::Error) });
+    registry.register("which", |(): (), cx: Context| async move { cx.kind().to_owned() });
+    registry.register_blocking("shout", |text: String| text.to_uppercase());
+    registry.check().unwrap();
+
+    assert_eq!(run(&registry, "factorial", "20").await.unwrap(), "2432902008176640000");
+    assert_eq!(run(&registry, "divide", "[6, 3]").await.unwrap(), "2");
+    assert!(run(&registry, "divide", "[6, 0]").await.is_err());
+    assert_eq!(run(&registry, "which", "null").await.unwrap(), "\"test\"");
+    assert_eq!(run(&registry, "shout", "\"hé\"").await.unwrap(), "\"HÉ\"");
+    assert!(registry.find("shout").unwrap().check(&Json::from_stored("7")).unwrap_err().is_decode());
+}
+
+#[test]
+fn a_kind_claimed_twice_is_refused_with_both_places() {
+    let mut registry = Registry::new();
+    registry.register("a", |(): ()| async {});
+    registry.register("b", |(): ()| async {}).alias("a");
+    let error = registry.check().unwrap_err();
+    assert!(error.is_configuration());
+    assert_eq!(error.to_string().matches("tests.rs:").count(), 2, "{error}");
+}
+
+#[test]
+fn adding_the_same_place_twice_is_one_function() {
+    let mut registry = Registry::new();
+    for _ in 0..2 {
+        registry.register("a", |(): ()| async {});
+    }
+    registry.check().unwrap();
+}
+
+#[test]
+fn a_missing_state_names_task_and_type() {
+    struct Greets;
+    impl TaskFunction for Greets {
+        const KIND: &'static str = "greets";
+        type Args = ();
+        type Output = ();
+        fn needs() -> Vec<StateNeed> {
+            vec![StateNeed::of::<Arc<str>>()]
+        }
+        fn run((): (), _: Context, _: &StateMap) -> Result<Work<()>, TaskError> {
+            Ok(Work::future(async { Ok(()) }))
+        }
+    }
+    let definition = Definition::of::<Greets>();
+    let error = definition.check_states(&StateMap::new()).unwrap_err();
+    assert!(error.is_missing_state());
+    assert!(error.to_string().contains("greets") && error.to_string().contains("Arc<str>"), "{error}");
+    let mut states = StateMap::new();
+    states.insert::<Arc<str>>("hello".into());
+    definition.check_states(&states).unwrap();
+}

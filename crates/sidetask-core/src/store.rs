@@ -1,0 +1,332 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::lifecycle::Outcome;
+use crate::{
+    Clock, Error, Events, JobId, JobRecord, Json, Kinds, NewJob, Progress, Slots, State, Stats, Timestamp, WorkerId,
+};
+
+/// Keeps jobs. The contract of every tier with a memory.
+///
+/// # What an implementor owes
+/// - **Durability.** A method that returned `Ok` has happened for good, as far as the store's tier promises; one that
+///   returned `Err` may have happened or not. Batches are atomic: all of a call's changes or none.
+/// - **The lifecycle** is not the store's to decide: it asks [`lifecycle`](crate::lifecycle) and writes the answer, in
+///   one transaction with what it read to ask.
+/// - **Fencing.** `finish` and `progress` count only while the job runs under exactly the [`Token`] given. Fences grow
+///   with every claim of a job and are never reused.
+/// - **Time** is the store's own, read from its [`Clock`] or its database, the same for all its users.
+/// - **Cancel safety.** Dropping a returned future may leave its effect done or not done, never half done.
+/// - **Damaged rows** never panic and never stall others: they are left out of a claim, or claimed with what they have
+///   and fail when decoded.
+/// - **Events** are published after the change that they tell of is visible, at least once, in this process; what other
+///   processes do appears as [`Event::Changed`](crate::Event::Changed) where the store can notice it, and never
+///   otherwise, so that listeners look by themselves now and then.
+///
+/// `sidetask-testing` has the suite that checks all of this.
+#[async_trait]
+pub trait Store: std::fmt::Debug + Send + Sync + 'static {
+    /// The clock that times are taken from, for waiting on the same clock.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Stores jobs, in this order, and answers one [`Enqueued`] each. A job whose kind and key are there already, in any
+    /// state or earlier in this call, adds nothing and answers the one that is there. May hand a job that is due now to
+    /// a lent slot, claimed by its worker, where the queue is not paused and has nothing available.
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
+
+    /// Makes a worker known, its lease beginning now.
+    async fn join(&self, worker: Joining) -> Result<(), Error>;
+
+    /// Forgets a worker. What it still holds is given back, with no attempt used.
+    async fn leave(&self, worker: WorkerId) -> Result<(), Error>;
+
+    /// Takes note of a worker's free slots in this process. A store without hand-off ignores them.
+    fn lend(&self, slots: Slots);
+
+    /// Gives available jobs to a worker: for each wish, at most its limit, smallest priority first, then earliest due,
+    /// then first stored; of known kinds only, none of a paused queue. Uses an attempt and a new fence for each. Fails
+    /// with [`is_lease_lost`](Error::is_lease_lost) where the worker is not known or was rescued from.
+    async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error>;
+
+    /// Renews a worker's lease and answers which of its jobs were asked to stop. Fails with
+    /// [`is_lease_lost`](Error::is_lease_lost) where the worker is not known any more.
+    async fn heartbeat(&self, worker: WorkerId) -> Result<Heartbeat, Error>;
+
+    /// Keeps what attempts report of themselves, one verdict each.
+    async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error>;
+
+    /// Ends attempts, one verdict each, by [`lifecycle::next`](crate::lifecycle::next). A report repeated after it was
+    /// accepted is a lost lease.
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error>;
+
+    /// Makes at most `limit` scheduled and retryable jobs whose time has come available, earliest first.
+    async fn promote(&self, limit: usize) -> Result<Promoted, Error>;
+
+    /// Takes back at most `limit` running jobs whose worker's lease expired, or whose worker is not known.
+    async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error>;
+
+    /// Cancels jobs, by [`lifecycle::cancel`](crate::lifecycle::cancel). Answers the state that each is in afterwards;
+    /// `None` for one that is not there.
+    async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error>;
+
+    /// Makes jobs available again, by [`lifecycle::retry`](crate::lifecycle::retry). Answers the state that each is in
+    /// afterwards; `None` for one that is not there.
+    async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error>;
+
+    /// Reads jobs; `None` for one that is not there.
+    async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error>;
+
+    /// Reads the jobs that pass a filter, newest first. Fails with [`is_not_found`](Error::is_not_found) where the
+    /// filter names a queue that the store has never seen.
+    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error>;
+
+    /// Counts jobs by queue and state. A queue counts as seen once a job was stored in it or it was paused.
+    async fn stats(&self) -> Result<Stats, Error>;
+
+    /// Holds back claims from a queue, or lets them go on. What runs goes on running.
+    async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error>;
+
+    /// Deletes ended jobs and answers how many.
+    async fn purge(&self, purge: Purge) -> Result<usize, Error>;
+
+    /// Listens to what changes from now on.
+    fn listen(&self) -> Events;
+
+    /// Waits until everything accepted is written, and lets go of files and connections. Whatever is asked afterwards
+    /// fails with [`is_closed`](Error::is_closed).
+    async fn close(&self) -> Result<(), Error>;
+}
+
+/// Proves that its holder has a job: which claim of which job, by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_structs, reason = "stores make and compare it field by field")]
+pub struct Token {
+    /// The job.
+    pub job: JobId,
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// Which claim of the job, counted from 1. Unlike the attempt it also grows where an attempt is given back.
+    pub fence: u64,
+    /// The holder.
+    pub worker: WorkerId,
+}
+
+/// What became of one enqueued job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Enqueued {
+    /// The job: the new one, or the one that was there.
+    pub id: JobId,
+    /// Whether one with the same kind and key was there.
+    pub existed: bool,
+}
+
+/// A worker that begins.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every field")]
+pub struct Joining {
+    /// Its id, made for this one run.
+    pub worker: WorkerId,
+    /// A name for people, such as `host:pid`.
+    pub name: String,
+    /// How long a heartbeat is good for.
+    pub lease: Duration,
+}
+
+/// A worker's wish for jobs.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every field")]
+pub struct Claim {
+    /// Who asks.
+    pub worker: WorkerId,
+    /// The kinds that it can run.
+    pub kinds: Kinds,
+    /// How many of which queue.
+    pub wants: Vec<Want>,
+}
+
+/// How many jobs of one queue are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every field")]
+pub struct Want {
+    /// The queue.
+    pub queue: String,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A job that a worker now holds.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Claimed {
+    /// What to report with.
+    pub token: Token,
+    /// The kind that it was stored under.
+    pub kind: Arc<str>,
+    /// The queue that it was taken from.
+    pub queue: Arc<str>,
+    /// Its arguments.
+    pub args: Json,
+    /// How many attempts it may use.
+    pub max_attempts: u32,
+    /// Its own time limit for an attempt.
+    pub timeout: Option<Duration>,
+    /// When it became due.
+    pub run_at: Timestamp,
+}
+
+/// What a worker learns when it renews its lease.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Heartbeat {
+    /// Its jobs that were asked to stop.
+    pub cancelled: Vec<JobId>,
+}
+
+/// Progress of one attempt.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every field")]
+pub struct ProgressUpdate {
+    /// Whose.
+    pub token: Token,
+    /// How far.
+    pub progress: Progress,
+}
+
+/// The end of one attempt.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every field")]
+pub struct Finish {
+    /// Whose.
+    pub token: Token,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long to wait before the next attempt, should an ordinary failure have one.
+    pub retry_in: Duration,
+}
+
+/// What the store says to a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a report counts or it does not")]
+pub enum Verdict {
+    /// It counts, and the job is in this state now.
+    Accepted(State),
+    /// It does not: another holds the job, or it has ended.
+    LeaseLost,
+}
+
+/// What promotion did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Promoted {
+    /// How many jobs became available.
+    pub moved: usize,
+    /// How long until the next one is due; zero where some are due already, `None` where nothing waits for its time.
+    pub next_in: Option<Duration>,
+}
+
+/// A job taken back from a worker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Rescued {
+    /// The job.
+    pub id: JobId,
+    /// The state that it is in now.
+    pub state: State,
+    /// The worker that had it.
+    pub worker: Option<WorkerId>,
+}
+
+/// Which jobs to list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Filter {
+    /// In one of these states; in any where empty.
+    pub states: Vec<State>,
+    /// Of this queue.
+    pub queue: Option<String>,
+    /// Of this kind.
+    pub kind: Option<String>,
+}
+
+impl Filter {
+    /// All jobs.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Adds a state: jobs in any of the states added pass.
+    #[must_use]
+    pub fn state(mut self, state: State) -> Self {
+        self.states.push(state);
+        self
+    }
+
+    /// Only jobs of this queue.
+    #[must_use]
+    pub fn queue(mut self, queue: impl Into<String>) -> Self {
+        self.queue = Some(queue.into());
+        self
+    }
+
+    /// Only jobs of this kind.
+    #[must_use]
+    pub fn kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+
+    /// Whether a job passes.
+    pub fn passes(&self, job: &JobRecord) -> bool {
+        (self.states.is_empty() || self.states.contains(&job.state))
+            && self.queue.as_ref().is_none_or(|queue| *queue == job.queue)
+            && self.kind.as_ref().is_none_or(|kind| *kind == job.kind)
+    }
+}
+
+/// Which part of a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Page {
+    /// Jobs older than this one: the last of the page before. `None` begins with the newest.
+    pub after: Option<JobId>,
+    /// At most this many, from 1 to [`Page::MOST`]. Default: 50.
+    pub limit: usize,
+}
+
+impl Page {
+    /// The largest page.
+    pub const MOST: usize = 1000;
+
+    /// The first page of this many jobs, brought into 1 to [`Page::MOST`].
+    pub fn first(limit: usize) -> Self {
+        Self { after: None, limit: limit.clamp(1, Self::MOST) }
+    }
+
+    /// The page after the job `last`.
+    #[must_use]
+    pub const fn after(mut self, last: JobId) -> Self {
+        self.after = Some(last);
+        self
+    }
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self::first(50)
+    }
+}
+
+/// Which ended jobs to delete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "stores read every field")]
+pub struct Purge {
+    /// Those that ended in this state; none where it is not final.
+    pub state: State,
+    /// Those that ended at least this long ago.
+    pub older_than: Duration,
+    /// At most this many, oldest first.
+    pub limit: usize,
+}

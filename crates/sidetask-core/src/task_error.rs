@@ -1,0 +1,165 @@
+use std::fmt;
+use std::time::Duration;
+
+/// How one attempt failed, and what should happen to the job.
+///
+/// Any error becomes one with `?` and is retried with backoff until the attempts are used up:
+///
+/// ```
+/// # use sidetask_core::TaskError;
+/// fn count(path: &str) -> Result<usize, TaskError> {
+///     let text = std::fs::read_to_string(path)?;
+///     if text.is_empty() {
+///         return Err(TaskError::permanent("the file is empty"));
+///     }
+///     Ok(text.lines().count())
+/// }
+/// # assert!(count("/").is_err());
+/// ```
+///
+/// It is not itself a [`std::error::Error`], since nothing else could then be converted into it.
+pub struct TaskError {
+    kind: TaskErrorKind,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// What a [`TaskError`] asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TaskErrorKind {
+    /// Try again after the kind's backoff, while attempts are left.
+    Retry,
+    /// Try again after this long, while attempts are left.
+    RetryAfter(Duration),
+    /// Do not try again: the job is discarded.
+    Permanent,
+    /// The task gives up of its own accord: the job is cancelled.
+    Cancel,
+    /// Not a failure: run again after this long, with no attempt used.
+    Snooze(Duration),
+}
+
+impl TaskError {
+    /// An ordinary failure, retried with backoff. For text, and for errors that `?` does not take
+    /// (a `Box<dyn Error>`, an `anyhow::Error`).
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: TaskErrorKind::Retry, source: error.into() }
+    }
+
+    /// A failure that trying again will not mend: the job is discarded at once.
+    pub fn permanent(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: TaskErrorKind::Permanent, source: error.into() }
+    }
+
+    /// A failure after which the other side has said when to come back. Uses an attempt.
+    pub fn retry_after(wait: Duration, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: TaskErrorKind::RetryAfter(wait), source: error.into() }
+    }
+
+    /// The work is no longer wanted: the job is cancelled, and `reason` kept with it.
+    pub fn cancel(reason: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { kind: TaskErrorKind::Cancel, source: reason.into() }
+    }
+
+    /// Not yet: run the job again after `wait`. No attempt is used, and nothing is recorded as an error.
+    pub fn snooze(wait: Duration) -> Self {
+        Self { kind: TaskErrorKind::Snooze(wait), source: "snoozed".into() }
+    }
+
+    /// What it asks for.
+    pub const fn kind(&self) -> TaskErrorKind {
+        self.kind
+    }
+
+    /// The error beneath.
+    pub fn source(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+        self.source.as_ref()
+    }
+
+    /// The error beneath, by value.
+    pub fn into_source(self) -> Box<dyn std::error::Error + Send + Sync> {
+        self.source
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}
+
+/// The error and what caused it, joined by `: `.
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {self}", self.kind)
+    }
+}
+
+/// Carries an error to whichever of [`ViaInto`] and [`ViaBox`] fits it; the first wins where both do. The macro
+/// converts with it, so that a function may return `anyhow::Result` as well.
+#[derive(Debug)]
+pub struct Wrap<E>(pub Option<E>);
+
+/// Converts what `Into<TaskError>` takes.
+pub trait ViaInto {
+    /// The error, converted.
+    fn take_task_error(&mut self) -> TaskError;
+}
+
+impl<E: Into<TaskError>> ViaInto for &mut Wrap<E> {
+    fn take_task_error(&mut self) -> TaskError {
+        self.0.take().map_or_else(|| TaskError::new("the error was taken twice"), Into::into)
+    }
+}
+
+/// Converts what only `Into<Box<dyn Error>>` takes.
+pub trait ViaBox {
+    /// The error, converted.
+    fn take_task_error(&mut self) -> TaskError;
+}
+
+impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> ViaBox for Wrap<E> {
+    fn take_task_error(&mut self) -> TaskError {
+        self.0.take().map_or_else(|| TaskError::new("the error was taken twice"), TaskError::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("no answer from {host}")]
+    struct NoAnswer {
+        host: &'static str,
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn an_error_shows_its_causes() {
+        let error = NoAnswer { host: "mail", source: std::io::Error::other("reset") };
+        assert_eq!(TaskError::from(error).to_string(), "no answer from mail: reset");
+    }
+
+    #[test]
+    #[expect(clippy::needless_borrow, reason = "the second borrow is what decides between the two traits")]
+    fn the_macros_conversion_keeps_a_task_error_and_takes_a_box() {
+        let kept = (&mut &mut Wrap(Some(TaskError::permanent("x")))).take_task_error();
+        assert_eq!(kept.kind(), TaskErrorKind::Permanent);
+        let boxed: Box<dyn std::error::Error + Send + Sync> = "y".into();
+        let taken = (&mut &mut Wrap(Some(boxed))).take_task_error();
+        assert_eq!((taken.kind(), taken.to_string()), (TaskErrorKind::Retry, "y".to_owned()));
+    }
+}

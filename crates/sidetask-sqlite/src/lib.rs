@@ -1,0 +1,1 @@
+//! Keeps sidetask jobs in a SQLite file.
