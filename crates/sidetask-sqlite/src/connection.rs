@@ -1,0 +1,72 @@
+//! Opening the file, with the settings that were measured to be best.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+/// How long a writer waits for another process before it gives up.
+pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Between two looks at a lock that another process holds. SQLite's own handler backs off to 100 ms, which made waits of
+/// up to 1 s between two writing processes; this one kept them under 32 ms.
+const BUSY_PAUSE: Duration = Duration::from_micros(100);
+
+/// A connection for writing.
+pub(crate) fn writer(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Has an effect on an empty file only.
+    conn.pragma_update(None, "page_size", 4096)?;
+    enter_wal_mode(&conn)?;
+    conn.pragma_update(None, "synchronous", "FULL")?;
+    conn.pragma_update(None, "cache_size", -65_536)?;
+    // The checkpointer keeps the log short; this is the backstop.
+    conn.pragma_update(None, "wal_autocheckpoint", 16_000)?;
+    conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
+    Ok(conn)
+}
+
+/// A connection for checkpoints. A checkpoint that waited for a lock would hold up the next one, so it waits for none.
+pub(crate) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
+    let mut conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.busy_handler(None::<fn(i32) -> bool>)?;
+    conn.pragma_update(None, "cache_size", -64)?;
+    Ok(conn)
+}
+
+/// A connection for reading.
+pub(crate) fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    conn.pragma_update(None, "query_only", true)?;
+    conn.pragma_update(None, "cache_size", -16_384)?;
+    Ok(conn)
+}
+
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let mut conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    conn.busy_handler(Some(wait_for_lock))?;
+    conn.pragma_update(None, "temp_store", "MEMORY")?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(conn)
+}
+
+fn wait_for_lock(waited: i32) -> bool {
+    thread::sleep(BUSY_PAUSE);
+    BUSY_PAUSE * waited.unsigned_abs() < BUSY_TIMEOUT
+}
+
+/// SQLite answers "busy" at once, without its handler, where two processes create one database.
+fn enter_wal_mode(conn: &Connection) -> rusqlite::Result<()> {
+    let begun = Instant::now();
+    loop {
+        match conn.pragma_update(None, "journal_mode", "WAL") {
+            Err(error)
+                if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && begun.elapsed() < BUSY_TIMEOUT =>
+            {
+                thread::sleep(BUSY_PAUSE);
+            }
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::params;
+use sidetask_core::{Claim, Claimed, Error, Json, Kinds, State, Timestamp, Token, Want, WorkerId};
+
+use crate::rows;
+use crate::unit::Unit;
+
+/// The inner error is the answer to a worker that is not known.
+pub(crate) fn claim(unit: &mut Unit<'_>, claim: &Claim) -> rusqlite::Result<Result<Vec<Claimed>, Error>> {
+    if !keep_alive(unit, claim.worker)? {
+        return Ok(Err(Error::lease_lost(format_args!("worker {}", claim.worker))));
+    }
+    let mut claimed = Vec::new();
+    for want in &claim.wants {
+        if want.limit > 0 && !unit.is_paused(&want.queue)? {
+            claim_from(unit, claim.worker, &claim.kinds, want, &mut claimed)?;
+        }
+    }
+    Ok(Ok(claimed))
+}
+
+/// A worker that nobody rescued from in the meantime may go on, even where its lease ran out.
+fn keep_alive(unit: &Unit<'_>, worker: WorkerId) -> rusqlite::Result<bool> {
+    let now = unit.now.as_micros();
+    let lease: Result<i64, _> = unit
+        .statement("SELECT lease_until FROM sidetask_workers WHERE id = ?1")?
+        .query_row(params![worker.as_bytes()], |row| row.get(0));
+    match lease {
+        Ok(until) if until > now => Ok(true),
+        Ok(_) => super::worker::renew(unit, worker),
+        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn claim_from(
+    unit: &mut Unit<'_>,
+    worker: WorkerId,
+    kinds: &Kinds,
+    want: &Want,
+    claimed: &mut Vec<Claimed>,
+) -> rusqlite::Result<()> {
+    let queue = unit.name(&want.queue);
+    for seq in candidates(unit, kinds, want)? {
+        claimed.push(take(unit, worker, &queue, seq)?);
+        unit.moved(&queue, Some(State::Available), Some(State::Running));
+    }
+    Ok(())
+}
+
+/// Kinds are looked at here and not in the query, which would need them as a list; rows of an unknown kind are passed
+/// over without being read any further.
+fn candidates(unit: &Unit<'_>, kinds: &Kinds, want: &Want) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = unit.statement(
+        "SELECT seq, kind FROM sidetask_jobs WHERE state = 1 AND queue = ?1 ORDER BY priority, run_at, seq",
+    )?;
+    let mut found = statement.query(params![want.queue])?;
+    let mut chosen = Vec::with_capacity(want.limit.min(1024));
+    while chosen.len() < want.limit
+        && let Some(row) = found.next()?
+    {
+        if row.get_ref(1)?.as_str().is_ok_and(|kind| kinds.contains(kind)) {
+            chosen.push(row.get(0)?);
+        }
+    }
+    Ok(chosen)
+}
+
+fn take(unit: &Unit<'_>, worker: WorkerId, queue: &Arc<str>, seq: i64) -> rusqlite::Result<Claimed> {
+    unit.statement(
+        "UPDATE sidetask_jobs
+         SET state = 2, attempt = attempt + 1, fence = fence + 1, worker = ?2, attempted_at = ?3, cancel_requested = 0
+         WHERE seq = ?1
+         RETURNING id, attempt, fence, kind, args, max_attempts, timeout, run_at",
+    )?
+    .query_row(params![seq, worker.as_bytes(), unit.now.as_micros()], |row| {
+        let timeout: Option<i64> = row.get(6)?;
+        Ok(Claimed {
+            token: Token {
+                job: rows::job_id(row, 0)?,
+                attempt: rows::number(row, 1)?,
+                fence: row.get::<_, i64>(2)?.unsigned_abs(),
+                worker,
+            },
+            kind: rows::text(row, 3)?.into(),
+            queue: Arc::clone(queue),
+            args: Json::from_stored(rows::text(row, 4)?),
+            max_attempts: rows::number(row, 5)?,
+            timeout: timeout.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+            run_at: Timestamp::from_micros(row.get(7)?),
+        })
+    })
+}

@@ -1,0 +1,98 @@
+use std::sync::Arc;
+
+use rusqlite::{OptionalExtension, params};
+use sidetask_core::{Claimed, Enqueued, JobId, NewJob, Slot, State, Timestamp, Token, WorkerId};
+
+use crate::rows;
+use crate::unit::Unit;
+
+/// Whether a new job may go straight to a worker's free slot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandOff {
+    Allowed,
+    /// In somebody else's transaction, of which nobody here learns whether it is committed.
+    Never,
+}
+
+pub(crate) fn enqueue(unit: &mut Unit<'_>, jobs: &[NewJob], hand_off: HandOff) -> rusqlite::Result<Vec<Enqueued>> {
+    jobs.iter().map(|job| enqueue_one(unit, job, hand_off)).collect()
+}
+
+fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite::Result<Enqueued> {
+    if let Some(key) = &job.key
+        && let Some(id) = existing(unit, &job.kind, key)?
+    {
+        return Ok(Enqueued { id, existed: true });
+    }
+    let (run_at, later) = job.when.due(unit.now);
+    let id = unit.ids.job(unit.now);
+    let slot = match hand_off {
+        HandOff::Allowed if !later => unit.reserve(&job.queue, &job.kind)?,
+        _ => None,
+    };
+    let state = match slot {
+        _ if later => State::Scheduled,
+        Some(_) => State::Running,
+        None => State::Available,
+    };
+    insert(unit, id, job, run_at, state, slot.as_ref().map(|(worker, _)| *worker))?;
+    unit.moved(&job.queue, None, Some(state));
+    if let Some((worker, slot)) = slot {
+        hand(unit, id, job, run_at, worker, slot);
+    }
+    Ok(Enqueued { id, existed: false })
+}
+
+fn existing(unit: &Unit<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<JobId>> {
+    unit.statement("SELECT id FROM sidetask_jobs WHERE kind = ?1 AND key = ?2")?
+        .query_row(params![kind, key], |row| rows::job_id(row, 0))
+        .optional()
+}
+
+fn insert(
+    unit: &Unit<'_>,
+    id: JobId,
+    job: &NewJob,
+    run_at: Timestamp,
+    state: State,
+    worker: Option<WorkerId>,
+) -> rusqlite::Result<()> {
+    let used = u32::from(worker.is_some());
+    let attempted_at = worker.map(|_| unit.now.as_micros());
+    unit.statement(
+        "INSERT INTO sidetask_jobs
+             (id, state, priority, run_at, attempt, max_attempts, fence, worker, queue, kind, timeout, created_at,
+              attempted_at, key, args)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )?
+    .execute(params![
+        id.as_bytes(),
+        state.code(),
+        job.priority,
+        run_at.as_micros(),
+        used,
+        job.max_attempts,
+        worker.as_ref().map(WorkerId::as_bytes),
+        job.queue,
+        job.kind,
+        job.timeout.map(|timeout| i64::try_from(timeout.as_micros()).unwrap_or(i64::MAX)),
+        unit.now.as_micros(),
+        attempted_at,
+        job.key,
+        job.args.as_str(),
+    ])?;
+    Ok(())
+}
+
+fn hand(unit: &mut Unit<'_>, id: JobId, job: &NewJob, run_at: Timestamp, worker: WorkerId, slot: Slot) {
+    let claimed = Claimed {
+        token: Token { job: id, attempt: 1, fence: 1, worker },
+        kind: Arc::from(&*job.kind),
+        queue: unit.name(&job.queue),
+        args: job.args.clone(),
+        max_attempts: job.max_attempts,
+        timeout: job.timeout,
+        run_at,
+    };
+    unit.hand(slot, claimed);
+}

@@ -1,0 +1,169 @@
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, params};
+use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
+use sidetask_core::{AttemptError, Event, Finish, JobId, Json, ProgressUpdate, State, Token, Verdict, WorkerId};
+
+use crate::rows;
+use crate::unit::Unit;
+
+/// What of a job decides where it goes, and what is kept as it goes there.
+pub(crate) struct Held {
+    pub(crate) seq: i64,
+    pub(crate) id: JobId,
+    pub(crate) queue: String,
+    pub(crate) standing: Standing,
+    pub(crate) max_attempts: u32,
+    pub(crate) worker: Option<WorkerId>,
+    fence: u64,
+    errors: Option<String>,
+}
+
+pub(crate) const HELD: &str = "seq, id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors";
+
+impl Held {
+    pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            seq: row.get(0)?,
+            id: rows::job_id(row, 1)?,
+            queue: rows::text(row, 2)?,
+            standing: Standing {
+                state: rows::state(row, 3)?,
+                attempt: rows::number(row, 4)?,
+                cancel_requested: row.get(5)?,
+            },
+            max_attempts: rows::number(row, 6)?,
+            worker: rows::worker_id(row, 7)?,
+            fence: row.get::<_, i64>(8)?.unsigned_abs(),
+            errors: row.get(9)?,
+        })
+    }
+
+    fn is_held_by(&self, token: &Token) -> bool {
+        self.standing.state == State::Running
+            && self.fence == token.fence
+            && self.standing.attempt == token.attempt
+            && self.worker == Some(token.worker)
+    }
+}
+
+pub(crate) fn finish(unit: &mut Unit<'_>, finishes: &[Finish]) -> rusqlite::Result<Vec<Verdict>> {
+    finishes.iter().map(|finish| finish_one(unit, finish)).collect()
+}
+
+fn finish_one(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict> {
+    if let Outcome::Completed(output) = &finish.outcome
+        && let Some(queue) = complete(unit, &finish.token, output)?
+    {
+        settled(unit, &queue, finish.token.job, State::Completed);
+        return Ok(Verdict::Accepted(State::Completed));
+    }
+    let held = unit
+        .statement(&format!("SELECT {HELD} FROM sidetask_jobs WHERE id = ?1"))?
+        .query_row(params![finish.token.job.as_bytes()], Held::read)
+        .optional()?;
+    match held {
+        Some(held) if held.is_held_by(&finish.token) => {
+            let state = end(unit, &held, &finish.outcome, finish.retry_in)?;
+            Ok(state.map_or(Verdict::LeaseLost, Verdict::Accepted))
+        }
+        _ => Ok(Verdict::LeaseLost),
+    }
+}
+
+/// The common case in one statement: what [`lifecycle::next`] says of a completed attempt that nobody asked to stop.
+/// Answers the job's queue; `None` where the case is another one.
+fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<Option<String>> {
+    unit.statement(
+        "UPDATE sidetask_jobs SET state = 4, worker = NULL, output = ?5, finished_at = ?6
+         WHERE id = ?1 AND state = 2 AND fence = ?2 AND attempt = ?3 AND worker = ?4 AND cancel_requested = 0
+         RETURNING queue",
+    )?
+    .query_row(
+        params![
+            token.job.as_bytes(),
+            fence(token),
+            token.attempt,
+            token.worker.as_bytes(),
+            output.as_str(),
+            unit.now.as_micros()
+        ],
+        |row| rows::text(row, 0),
+    )
+    .optional()
+}
+
+/// SQLite's integers have a sign. A fence counts claims, and never gets near it.
+fn fence(token: &Token) -> i64 {
+    i64::try_from(token.fence).unwrap_or(i64::MAX)
+}
+
+/// Ends a running attempt as the lifecycle says. `None`: it was not running.
+pub(crate) fn end(
+    unit: &mut Unit<'_>,
+    held: &Held,
+    outcome: &Outcome,
+    retry_in: Duration,
+) -> rusqlite::Result<Option<State>> {
+    let policy = Policy { max_attempts: held.max_attempts, retry_in };
+    let Some(next) = lifecycle::next(held.standing, outcome, policy, unit.now) else { return Ok(None) };
+    write(unit, held, outcome, &next)?;
+    settled(unit, &held.queue, held.id, next.state);
+    Ok(Some(next.state))
+}
+
+fn write(unit: &Unit<'_>, held: &Held, outcome: &Outcome, next: &Transition) -> rusqlite::Result<()> {
+    let errors = outcome.error().map(|message| {
+        let mut errors = rows::decode_errors(held.errors.as_deref());
+        AttemptError::new(held.standing.attempt, unit.now, message).push(&mut errors);
+        rows::encode_errors(&errors)
+    });
+    let output = match outcome {
+        Outcome::Completed(output) if next.keeps_output => Some(output.as_str()),
+        _ => None,
+    };
+    unit.statement(
+        "UPDATE sidetask_jobs
+         SET state = ?2, attempt = ?3, worker = NULL, run_at = coalesce(?4, run_at), errors = coalesce(?5, errors),
+             output = ?6, finished_at = ?7
+         WHERE seq = ?1",
+    )?
+    .execute(params![
+        held.seq,
+        next.state.code(),
+        next.attempt,
+        next.run_at.map(|time| time.as_micros()),
+        errors,
+        output,
+        next.state.is_final().then(|| unit.now.as_micros()),
+    ])?;
+    Ok(())
+}
+
+fn settled(unit: &mut Unit<'_>, queue: &str, id: JobId, state: State) {
+    unit.moved(queue, Some(State::Running), Some(state));
+    if state.is_final() {
+        unit.event(Event::Finished { id, state });
+    }
+}
+
+pub(crate) fn progress(unit: &mut Unit<'_>, updates: &[ProgressUpdate]) -> rusqlite::Result<Vec<Verdict>> {
+    updates.iter().map(|update| progress_one(unit, update)).collect()
+}
+
+fn progress_one(unit: &mut Unit<'_>, update: &ProgressUpdate) -> rusqlite::Result<Verdict> {
+    let token = &update.token;
+    let progress = serde_json::to_string(&update.progress)
+        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let changed = unit
+        .statement(
+            "UPDATE sidetask_jobs SET progress = ?5
+             WHERE id = ?1 AND state = 2 AND fence = ?2 AND attempt = ?3 AND worker = ?4",
+        )?
+        .execute(params![token.job.as_bytes(), fence(token), token.attempt, token.worker.as_bytes(), progress])?;
+    if changed == 0 {
+        return Ok(Verdict::LeaseLost);
+    }
+    unit.event(Event::Progress { id: token.job });
+    Ok(Verdict::Accepted(State::Running))
+}

@@ -1,0 +1,246 @@
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use async_trait::async_trait;
+use rusqlite::types::Value;
+use rusqlite::{OptionalExtension, params, params_from_iter};
+use sidetask_core::{
+    Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, IdSource, JobId, JobRecord,
+    Joining, NewJob, Page, ProgressUpdate, Promoted, Publisher, Purge, QueueStats, Rescued, Slots, State, Stats, Store,
+    Verdict, WorkerId,
+};
+use tokio::sync::oneshot;
+
+use crate::checkpoint::{self, Signal};
+use crate::error::explain;
+use crate::ops::enqueue::HandOff;
+use crate::ops::{claim, control, enqueue, finish, worker};
+use crate::reader::Readers;
+use crate::unit::Lent;
+use crate::watch::Watcher;
+use crate::writer::{Shared, Writer};
+use crate::{SqliteOptions, connection, rows, schema};
+
+/// Keeps jobs in a SQLite file. Cheap to clone; all clones are one store.
+///
+/// What `enqueue` or `finish` answered is on disk (`fdatasync`), and survives `kill -9` and power loss. Several
+/// processes may use one file at once. Requests that arrive together are committed together by one thread, so many
+/// producers are much faster than one.
+///
+/// Times are the machine's: all processes on one file must be on one machine, and on a file system with working locks
+/// (no network file system).
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    pub(crate) path: Arc<PathBuf>,
+    pub(crate) store_id: Arc<String>,
+    pub(crate) max_args_bytes: usize,
+    pub(crate) shared: Arc<Shared>,
+    writer: Arc<Writer>,
+    readers: Arc<Readers>,
+    watcher: Arc<Watcher>,
+}
+
+impl SqliteStore {
+    /// Opens the database in the file `path` with the [default options](SqliteOptions::new).
+    ///
+    /// # Errors
+    /// Those of [`SqliteOptions::open`].
+    pub async fn open(path: impl Into<PathBuf>) -> Result<Self, Error> {
+        SqliteOptions::new(path).open().await
+    }
+
+    pub(crate) async fn open_with(options: SqliteOptions) -> Result<Self, Error> {
+        off_the_runtime("open the database", move || Self::open_blocking(&options)).await?
+    }
+
+    fn open_blocking(options: &SqliteOptions) -> Result<Self, Error> {
+        let action = format!("open {}", options.path.display());
+        let mut conn = connection::writer(&options.path).map_err(|error| explain(&action, error))?;
+        let store_id = schema::prepare(&mut conn, &options.path, options.shared)?;
+        let shared = Arc::new(Shared {
+            clock: Arc::clone(&options.clock),
+            publisher: Publisher::new(),
+            lent: Lent::default(),
+            ids: IdSource::new(),
+            dirty: Signal::default(),
+            wrote: AtomicBool::new(false),
+        });
+        let cannot = |error| Error::storage(format!("cannot {action}"), error);
+        let readers = Readers::start(&options.path).map_err(cannot)?;
+        checkpoint::start(&options.path, Arc::clone(&shared)).map_err(cannot)?;
+        let writer = Writer::start(conn, Arc::clone(&shared)).map_err(|error| cannot(error.into()))?;
+        Ok(Self {
+            path: Arc::new(options.path.clone()),
+            store_id: Arc::new(store_id),
+            max_args_bytes: options.max_args_bytes,
+            shared,
+            writer: Arc::new(writer),
+            readers: Arc::new(readers),
+            watcher: Arc::new(Watcher::new()),
+        })
+    }
+}
+
+/// Runs what blocks on a thread of its own, so that it works on every executor and holds up none.
+async fn off_the_runtime<R: Send + 'static>(action: &str, f: impl FnOnce() -> R + Send + 'static) -> Result<R, Error> {
+    let (reply, answer) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("sidetask-open".into());
+    let spawned = thread.spawn(move || {
+        let _ = reply.send(f());
+    });
+    spawned.map_err(|error| Error::storage(format!("cannot {action}: no thread could be started"), error))?;
+    answer.await.map_err(|_| Error::closed("store"))
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.shared.clock)
+    }
+
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writer.ask("enqueue", true, move |unit| enqueue::enqueue(unit, &jobs, HandOff::Allowed)).await
+    }
+
+    async fn join(&self, joining: Joining) -> Result<(), Error> {
+        self.writer.ask("join a worker", false, move |unit| worker::join(unit, &joining)).await
+    }
+
+    async fn leave(&self, id: WorkerId) -> Result<(), Error> {
+        self.writer.ask("let a worker leave", true, move |unit| worker::leave(unit, id)).await
+    }
+
+    fn lend(&self, slots: Slots) {
+        self.shared.lent.add(slots);
+    }
+
+    async fn claim(&self, wish: Claim) -> Result<Vec<Claimed>, Error> {
+        self.writer.ask("claim jobs", true, move |unit| claim::claim(unit, &wish)).await?
+    }
+
+    async fn heartbeat(&self, id: WorkerId) -> Result<Heartbeat, Error> {
+        self.writer.ask("renew a lease", false, move |unit| worker::heartbeat(unit, id)).await?
+    }
+
+    async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error> {
+        self.writer.ask("store progress", false, move |unit| finish::progress(unit, &updates)).await
+    }
+
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
+        self.writer.ask("finish jobs", true, move |unit| finish::finish(unit, &finishes)).await
+    }
+
+    async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
+        self.writer.ask("promote due jobs", true, move |unit| control::promote(unit, limit)).await
+    }
+
+    async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
+        self.writer.ask("rescue jobs", true, move |unit| worker::rescue(unit, limit)).await
+    }
+
+    async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
+        self.writer.ask("cancel jobs", true, move |unit| control::cancel(unit, &ids)).await
+    }
+
+    async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
+        self.writer.ask("retry jobs", true, move |unit| control::retry(unit, &ids)).await
+    }
+
+    async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
+        let read = move |conn: &rusqlite::Connection| {
+            let mut query =
+                conn.prepare_cached(&format!("SELECT {} FROM sidetask_jobs WHERE id = ?1", rows::COLUMNS))?;
+            ids.iter().map(|id| query.query_row(params![id.as_bytes()], rows::record).optional()).collect()
+        };
+        self.readers.ask("read jobs", read).await
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+        if let Some(queue) = &filter.queue {
+            let stats = self.stats().await?;
+            if !stats.queues.iter().any(|known| known.queue == *queue) {
+                let known: Vec<String> = stats.queues.into_iter().map(|known| known.queue).collect();
+                return Err(Error::no_such_queue(queue, &known));
+            }
+        }
+        let read = move |conn: &rusqlite::Connection| {
+            let (sql, values) = list_query(&filter, page);
+            let mut query = conn.prepare_cached(&sql)?;
+            query.query_map(params_from_iter(values), rows::record)?.collect()
+        };
+        self.readers.ask("list jobs", read).await
+    }
+
+    async fn stats(&self) -> Result<Stats, Error> {
+        self.readers.ask("count jobs", read_stats).await
+    }
+
+    async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error> {
+        let queue = queue.to_owned();
+        self.writer.ask("pause or resume a queue", true, move |unit| control::pause(unit, &queue, paused)).await
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<usize, Error> {
+        self.writer.ask("purge jobs", true, move |unit| control::purge(unit, purge)).await
+    }
+
+    fn listen(&self) -> Events {
+        let events = self.shared.publisher.subscribe();
+        self.watcher.start(&self.path, &self.shared, &self.writer);
+        events
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.watcher.stop();
+        let writer = self.writer.close();
+        let readers = self.readers.close();
+        off_the_runtime("close the database", move || {
+            // A thread that panicked has nothing left to close.
+            for thread in writer.into_iter().chain(readers) {
+                let _ = thread.join();
+            }
+        })
+        .await
+    }
+}
+
+/// The newest first: ids sort by time.
+fn list_query(filter: &Filter, page: Page) -> (String, Vec<Value>) {
+    let mut sql = format!("SELECT {} FROM sidetask_jobs WHERE 1", rows::COLUMNS);
+    let mut values = Vec::new();
+    if !filter.states.is_empty() {
+        let codes: Vec<String> = filter.states.iter().map(|state| state.code().to_string()).collect();
+        sql += &format!(" AND state IN ({})", codes.join(", "));
+    }
+    for (column, value) in [("queue", &filter.queue), ("kind", &filter.kind)] {
+        if let Some(value) = value {
+            values.push(Value::Text(value.clone()));
+            sql += &format!(" AND {column} = ?{}", values.len());
+        }
+    }
+    if let Some(after) = page.after {
+        values.push(Value::Blob(after.as_bytes().to_vec()));
+        sql += &format!(" AND id < ?{}", values.len());
+    }
+    sql += &format!(" ORDER BY id DESC LIMIT {}", page.limit.clamp(1, Page::MOST));
+    (sql, values)
+}
+
+fn read_stats(conn: &rusqlite::Connection) -> rusqlite::Result<Stats> {
+    let mut query = conn.prepare_cached(
+        "SELECT name, paused, scheduled, available, running, retryable, completed, cancelled, discarded
+         FROM sidetask_queues ORDER BY name",
+    )?;
+    let queues = query.query_map([], |row| {
+        let mut counts = Counts::default();
+        for state in State::ALL {
+            counts.set(state, row.get::<_, i64>(2 + usize::from(state.code()))?.max(0).unsigned_abs());
+        }
+        Ok(QueueStats::new(rows::text(row, 0)?, row.get(1)?, counts))
+    })?;
+    Ok(Stats::new(queues.collect::<rusqlite::Result<_>>()?))
+}

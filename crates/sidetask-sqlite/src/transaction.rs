@@ -1,0 +1,59 @@
+//! Enqueueing in the user's own transaction.
+
+use std::sync::LazyLock;
+
+use rusqlite::Transaction;
+use sidetask_core::{Call, Enqueued, Error, Registry};
+
+use crate::error::explain;
+use crate::ops::enqueue::{HandOff, enqueue};
+use crate::unit::Unit;
+use crate::{SqliteStore, schema};
+
+static KNOWN: LazyLock<Registry> = LazyLock::new(Registry::discovered);
+
+const ACTION: &str = "enqueue in a transaction";
+
+impl SqliteStore {
+    /// Stores a job in a transaction of yours, on a connection of yours to the same file: the job exists if and only if
+    /// you commit. Workers notice the commit by themselves.
+    ///
+    /// While the transaction is open the store cannot write, so keep it short.
+    ///
+    /// ```
+    /// # use sidetask_core::Call;
+    /// # use sidetask_sqlite::{SqliteOptions, rusqlite};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let dir = tempfile::tempdir()?;
+    /// # let path = dir.path().join("app.db");
+    /// let store = SqliteOptions::new(&path).open().await?;
+    ///
+    /// let mut conn = rusqlite::Connection::open(&path)?;
+    /// conn.execute_batch("CREATE TABLE users (email TEXT)")?;
+    /// let tx = conn.transaction()?;
+    /// tx.execute("INSERT INTO users VALUES ('ada@example.com')", [])?;
+    /// store.enqueue_in(&tx, Call::new("mail.welcome", ["ada@example.com"]))?;
+    /// tx.commit()?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Arguments that cannot be encoded, do not fit their task or are over the limit; a connection to another file; and
+    /// what SQLite reports. Where it fails, roll back.
+    pub fn enqueue_in<T>(&self, tx: &Transaction<'_>, call: Call<T>) -> Result<Enqueued, Error> {
+        let known = KNOWN.find(call.kind()).map(|known| &**known);
+        let job = call.into_new_job(known, self.max_args_bytes)?;
+        if schema::store_id(tx).map_err(|error| explain(ACTION, error))?.as_deref() != Some(self.store_id.as_str()) {
+            return Err(Error::unusable(format!(
+                "cannot {ACTION}: its connection does not lead to {}, where this store keeps its jobs",
+                self.path.display()
+            )));
+        }
+        let shared = &self.shared;
+        let mut unit = Unit::new(tx, shared.clock.now(), &shared.ids, &shared.lent);
+        let enqueued = enqueue(&mut unit, &[job], HandOff::Never).map_err(|error| explain(ACTION, error))?;
+        unit.finish().map_err(|error| explain(ACTION, error))?;
+        enqueued.into_iter().next().ok_or_else(|| Error::closed("store"))
+    }
+}

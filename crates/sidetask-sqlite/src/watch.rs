@@ -1,0 +1,158 @@
+//! Notices what other processes write to the same file, and what this one writes by other connections.
+//!
+//! On Linux the kernel tells of every change to the write-ahead log, so an idle store sleeps until there is one.
+//! Elsewhere the thread looks at SQLite's change counter at short intervals.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::writer::{Shared, Writer};
+
+#[cfg(target_os = "linux")]
+#[path = "watch/linux.rs"]
+mod bell;
+#[cfg(not(target_os = "linux"))]
+#[path = "watch/portable.rs"]
+mod bell;
+
+use bell::Bell;
+
+/// The log changes before a commit is visible, by as long as the disk takes. So after each change the thread looks
+/// several times, first soon, then later and later.
+const LOOKS: [Duration; 9] = [
+    Duration::ZERO,
+    Duration::from_micros(100),
+    Duration::from_micros(200),
+    Duration::from_micros(400),
+    Duration::from_millis(1),
+    Duration::from_millis(3),
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(100),
+];
+
+/// While the store's own writer is busy it sees others' changes itself, and the thread only waits for it to be idle.
+const WHILE_BUSY: Duration = Duration::from_millis(5);
+
+/// The watching thread, started when somebody listens for the first time.
+#[derive(Debug, Default)]
+pub(crate) struct Watcher {
+    begun: Mutex<Option<Arc<Bell>>>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Watcher {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Starts the thread where there is none. Where that fails, listeners' own polling finds what is missed.
+    pub(crate) fn start(&self, path: &Path, shared: &Arc<Shared>, writer: &Arc<Writer>) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        if begun.is_some() || self.stopped.load(Ordering::Relaxed) {
+            return;
+        }
+        match self.spawn(path, shared, writer) {
+            Ok(bell) => *begun = Some(bell),
+            Err(error) => {
+                tracing::warn!(%error, "cannot watch the database for changes by other processes; polling finds them");
+            }
+        }
+    }
+
+    fn spawn(
+        &self,
+        path: &Path,
+        shared: &Arc<Shared>,
+        writer: &Arc<Writer>,
+    ) -> Result<Arc<Bell>, Box<dyn std::error::Error + Send + Sync>> {
+        let conn = crate::connection::reader(path)?;
+        let seen = data_version(&conn)?;
+        let bell = Arc::new(Bell::new(path)?);
+        let watch = Watch {
+            conn,
+            seen,
+            bell: Arc::clone(&bell),
+            shared: Arc::downgrade(shared),
+            writer: Arc::downgrade(writer),
+            stopped: Arc::clone(&self.stopped),
+        };
+        thread::Builder::new().name("sidetask-watch".into()).spawn(move || watch.run())?;
+        Ok(bell)
+    }
+
+    /// Ends the thread.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+        if let Some(bell) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            bell.stop();
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+struct Watch {
+    conn: Connection,
+    seen: i64,
+    bell: Arc<Bell>,
+    shared: Weak<Shared>,
+    writer: Weak<Writer>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn run(mut self) {
+        loop {
+            if let Err(error) = self.bell.wait() {
+                tracing::warn!(%error, "cannot watch the database for changes by other processes; polling finds them");
+                return;
+            }
+            if self.stopped.load(Ordering::Relaxed) || !self.look() {
+                return;
+            }
+        }
+    }
+
+    /// Looks until a change is visible, and has the writer say whose it was. `false`: the store is gone.
+    fn look(&mut self) -> bool {
+        let mut pauses = LOOKS.into_iter();
+        while let Some(pause) = pauses.next() {
+            thread::sleep(pause);
+            let Some(shared) = self.shared.upgrade() else { return false };
+            if self.stopped.load(Ordering::Relaxed) {
+                return false;
+            }
+            if shared.wrote.swap(false, Ordering::Relaxed) {
+                drop(shared);
+                thread::sleep(WHILE_BUSY);
+                pauses = LOOKS.into_iter();
+                continue;
+            }
+            match data_version(&self.conn) {
+                Ok(version) if version != self.seen => {
+                    self.seen = version;
+                    let Some(writer) = self.writer.upgrade() else { return false };
+                    writer.look();
+                    return true;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "cannot see whether another process wrote"),
+            }
+        }
+        true
+    }
+}
+
+fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}

@@ -1,0 +1,242 @@
+//! The one thread that writes: it collects what is asked, commits it as one group, and answers everybody.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use sidetask_core::{Clock, Error, Event, IdSource, Publisher};
+use tokio::sync::oneshot;
+
+use crate::error::explain;
+use crate::unit::{Aftermath, Lent, Unit};
+
+/// The most requests that one commit answers.
+const GROUP: usize = 1024;
+
+/// What the writer shares with whoever asks it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) publisher: Publisher,
+    pub(crate) lent: Lent,
+    pub(crate) ids: IdSource,
+    /// Set by each commit, cleared by the checkpointer.
+    pub(crate) dirty: crate::checkpoint::Signal,
+    /// Whether the writer committed since the watcher looked last.
+    pub(crate) wrote: AtomicBool,
+}
+
+/// A handle on the writer's thread.
+#[derive(Debug)]
+pub(crate) struct Writer {
+    requests: Sender<Message>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+enum Message {
+    Work(Box<dyn Work>),
+    Look,
+    Close,
+}
+
+/// A request as the thread sees it.
+trait Work: Send {
+    /// Whether its answer promises that it is on disk.
+    fn is_durable(&self) -> bool;
+    /// Does it. May be called again after the transaction was rolled back.
+    fn apply(&mut self, unit: &mut Unit<'_>) -> rusqlite::Result<()>;
+    /// Answers.
+    fn settle(self: Box<Self>, committed: Result<(), rusqlite::Error>);
+}
+
+struct Request<F, R> {
+    action: &'static str,
+    durable: bool,
+    apply: F,
+    answer: Option<R>,
+    reply: oneshot::Sender<Result<R, Error>>,
+}
+
+impl<F, R> Work for Request<F, R>
+where
+    F: FnMut(&mut Unit<'_>) -> rusqlite::Result<R> + Send,
+    R: Send,
+{
+    fn is_durable(&self) -> bool {
+        self.durable
+    }
+
+    fn apply(&mut self, unit: &mut Unit<'_>) -> rusqlite::Result<()> {
+        self.answer = Some((self.apply)(unit)?);
+        Ok(())
+    }
+
+    fn settle(self: Box<Self>, committed: Result<(), rusqlite::Error>) {
+        let answer = match (committed, self.answer) {
+            (Ok(()), Some(answer)) => Ok(answer),
+            (Ok(()), None) => Err(Error::closed("store")),
+            (Err(error), _) => Err(explain(self.action, error)),
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = self.reply.send(answer);
+    }
+}
+
+impl Writer {
+    pub(crate) fn start(conn: Connection, shared: Arc<Shared>) -> std::io::Result<Self> {
+        let (requests, receiver) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("sidetask-writer".into())
+            .spawn(move || Loop { conn, shared, seen: 0, synced: true }.run(&receiver))?;
+        Ok(Self { requests, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Runs `apply` in a transaction, with whatever else is asked at the time, and answers once that is committed: on
+    /// disk, where `durable`. `apply` runs again where the group failed because of another request.
+    pub(crate) async fn ask<R, F>(&self, action: &'static str, durable: bool, apply: F) -> Result<R, Error>
+    where
+        F: FnMut(&mut Unit<'_>) -> rusqlite::Result<R> + Send + 'static,
+        R: Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let request = Request { action, durable, apply, answer: None, reply };
+        let sent = self.requests.send(Message::Work(Box::new(request)));
+        sent.map_err(|_| Error::closed("store"))?;
+        answer.await.map_err(|_| Error::closed("store"))?
+    }
+
+    /// Has the thread look whether another process has written.
+    pub(crate) fn look(&self) {
+        // Where the thread is gone there is nothing to see.
+        let _ = self.requests.send(Message::Look);
+    }
+
+    /// Ends the thread after what was asked before. Answers whether this call ended it.
+    pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        let _ = self.requests.send(Message::Close);
+        Some(thread)
+    }
+}
+
+struct Loop {
+    conn: Connection,
+    shared: Arc<Shared>,
+    /// The last `data_version`: another one says that somebody else has written.
+    seen: i64,
+    /// Whether commits wait for the disk at present.
+    synced: bool,
+}
+
+impl Loop {
+    fn run(mut self, requests: &Receiver<Message>) {
+        self.seen = self.data_version().unwrap_or(0);
+        let mut group = Vec::new();
+        let mut open = true;
+        while open && let Ok(first) = requests.recv() {
+            let mut look = false;
+            let mut next = Some(first);
+            while let Some(message) = next {
+                match message {
+                    Message::Work(work) => group.push(work),
+                    Message::Look => look = true,
+                    Message::Close => open = false,
+                }
+                next = if open && group.len() < GROUP { requests.try_recv().ok() } else { None };
+            }
+            if !group.is_empty() {
+                self.serve(&mut group);
+            } else if look {
+                self.look();
+            }
+        }
+        self.shared.lent.clear();
+        self.shared.dirty.stop();
+    }
+
+    /// Commits a group as one; where that fails, each of its requests alone, so that one does not spoil the others.
+    fn serve(&mut self, group: &mut Vec<Box<dyn Work>>) {
+        match self.commit(group) {
+            Ok(aftermath) => self.settle(group.drain(..), aftermath),
+            Err(error) if group.len() == 1 => {
+                if let Some(work) = group.pop() {
+                    work.settle(Err(error));
+                }
+            }
+            Err(_) => {
+                for work in group.drain(..) {
+                    self.serve(&mut vec![work]);
+                }
+            }
+        }
+    }
+
+    fn settle(&self, group: impl Iterator<Item = Box<dyn Work>>, mut aftermath: Aftermath) {
+        aftermath.hand_off();
+        for work in group {
+            work.settle(Ok(()));
+        }
+        if !self.shared.publisher.is_idle() {
+            self.shared.publisher.publish(aftermath.events);
+        }
+        self.shared.wrote.store(true, Ordering::Relaxed);
+        self.shared.dirty.set();
+    }
+
+    fn commit(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
+        self.sync(group.iter().any(|work| work.is_durable()))?;
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let result = self.apply(group);
+        if result.is_err() && !self.conn.is_autocommit() {
+            // The first error is the one to report; a transaction that cannot be rolled back fails the next BEGIN.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+        result
+    }
+
+    fn apply(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
+        let version = self.data_version()?;
+        let mut unit = Unit::new(&self.conn, self.shared.clock.now(), &self.shared.ids, &self.shared.lent);
+        if version != self.seen {
+            unit.event(Event::Changed);
+        }
+        for work in group {
+            work.apply(&mut unit)?;
+        }
+        let aftermath = unit.finish()?;
+        self.conn.prepare_cached("COMMIT")?.execute([])?;
+        self.seen = version;
+        Ok(aftermath)
+    }
+
+    /// Heartbeats and progress may be lost with the machine, since so is the attempt that they are of. Commits of
+    /// nothing else do not wait for the disk; the next one that does brings them along.
+    fn sync(&mut self, durable: bool) -> rusqlite::Result<()> {
+        if durable != self.synced {
+            self.conn.execute_batch(if durable {
+                "PRAGMA synchronous = FULL"
+            } else {
+                "PRAGMA synchronous = NORMAL"
+            })?;
+            self.synced = durable;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self) {
+        match self.data_version() {
+            Ok(version) if version != self.seen => {
+                self.seen = version;
+                self.shared.publisher.publish(vec![Event::Changed]);
+            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot see whether another process wrote"),
+        }
+    }
+
+    fn data_version(&self) -> rusqlite::Result<i64> {
+        self.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+}
