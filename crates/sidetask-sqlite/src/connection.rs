@@ -13,11 +13,13 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// up to 1 s between two writing processes; this one kept them under 32 ms.
 const BUSY_PAUSE: Duration = Duration::from_micros(100);
 
+const PAGE_BYTES: i64 = 4096;
+
 /// A connection for writing.
 pub(crate) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     let conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // Has an effect on an empty file only.
-    conn.pragma_update(None, "page_size", 4096)?;
+    conn.pragma_update(None, "page_size", PAGE_BYTES)?;
     enter_wal_mode(&conn)?;
     conn.pragma_update(None, "synchronous", "FULL")?;
     conn.pragma_update(None, "cache_size", -65_536)?;
@@ -25,6 +27,12 @@ pub(crate) fn writer(path: &Path) -> rusqlite::Result<Connection> {
     conn.pragma_update(None, "wal_autocheckpoint", 16_000)?;
     conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)?;
     Ok(conn)
+}
+
+/// Keeps the database under `bytes`.
+pub(crate) fn limit(conn: &Connection, bytes: u64) -> rusqlite::Result<()> {
+    let pages = (i64::try_from(bytes).unwrap_or(i64::MAX) / PAGE_BYTES).max(1);
+    conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
 }
 
 /// A connection for checkpoints. A checkpoint that waited for a lock would hold up the next one, so it waits for none.

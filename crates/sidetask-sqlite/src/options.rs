@@ -18,13 +18,20 @@ pub struct SqliteOptions {
     pub(crate) path: PathBuf,
     pub(crate) shared: bool,
     pub(crate) max_args_bytes: usize,
+    pub(crate) max_bytes: Option<u64>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl SqliteOptions {
     /// The defaults, for the database in the file `path`, which is created where it is not there. Its folder is not.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), shared: false, max_args_bytes: 1024 * 1024, clock: Arc::new(SystemClock) }
+        Self {
+            path: path.into(),
+            shared: false,
+            max_args_bytes: 1024 * 1024,
+            max_bytes: None,
+            clock: Arc::new(SystemClock),
+        }
     }
 
     /// What a URL says: `sqlite:PATH[?shared=true]`. The path is taken as it is, relative to the working directory
@@ -66,6 +73,14 @@ impl SqliteOptions {
     /// The largest arguments that [`enqueue_in`](SqliteStore::enqueue_in) takes, in bytes. Default: 1 MiB.
     pub const fn max_args_bytes(mut self, bytes: usize) -> Self {
         self.max_args_bytes = bytes;
+        self
+    }
+
+    /// The largest size that the database may grow to by this store, in bytes, in steps of its pages of 4 KiB; the
+    /// write-ahead log comes on top. What does not fit fails with [`is_full`](Error::is_full). Default: no limit but the
+    /// disk's.
+    pub const fn max_bytes(mut self, bytes: u64) -> Self {
+        self.max_bytes = Some(bytes);
         self
     }
 

@@ -58,6 +58,9 @@ impl SqliteStore {
         let action = format!("open {}", options.path.display());
         let mut conn = connection::writer(&options.path).map_err(|error| explain(&action, error))?;
         let store_id = schema::prepare(&mut conn, &options.path, options.shared)?;
+        if let Some(bytes) = options.max_bytes {
+            connection::limit(&conn, bytes).map_err(|error| explain(&action, error))?;
+        }
         let shared = Arc::new(Shared {
             clock: Arc::clone(&options.clock),
             publisher: Publisher::new(),

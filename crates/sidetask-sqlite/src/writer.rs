@@ -240,3 +240,53 @@ impl Loop {
         self.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sidetask_core::SystemClock;
+
+    struct Nothing(bool);
+
+    impl Work for Nothing {
+        fn is_durable(&self) -> bool {
+            self.0
+        }
+        fn apply(&mut self, _: &mut Unit<'_>) -> rusqlite::Result<()> {
+            Ok(())
+        }
+        fn settle(self: Box<Self>, _: Result<(), rusqlite::Error>) {}
+    }
+
+    #[test]
+    fn a_group_waits_for_the_disk_where_one_of_its_requests_promises_so() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("jobs.db");
+        let mut conn = crate::connection::writer(&path).unwrap();
+        crate::schema::prepare(&mut conn, &path, false).unwrap();
+        let shared = Arc::new(Shared {
+            clock: Arc::new(SystemClock),
+            publisher: Publisher::new(),
+            lent: Lent::default(),
+            ids: IdSource::new(),
+            dirty: crate::checkpoint::Signal::default(),
+            wrote: AtomicBool::new(false),
+        });
+        let mut writer = Loop { conn, shared, seen: 0, synced: true };
+        const NORMAL: i64 = 1;
+        const FULL: i64 = 2;
+        for (group, expected) in [
+            (vec![true], FULL),
+            (vec![false], NORMAL),
+            (vec![false, true, false], FULL),
+            (vec![false, false], NORMAL),
+            (vec![true], FULL),
+        ] {
+            let mut group: Vec<Box<dyn Work>> =
+                group.into_iter().map(|durable| Box::new(Nothing(durable)) as _).collect();
+            writer.commit(&mut group).unwrap();
+            let mode: i64 = writer.conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+            assert_eq!(mode, expected);
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! The SQLite store: the contract of every store, and what is its own.
+
+mod file;
+mod full_disk;
+mod poison;
+mod transaction;
+mod two_writers;
+
+use sidetask_core::{Call, NewJob};
+
+/// A job of `kind` with nothing special about it.
+fn job(kind: &'static str) -> NewJob {
+    Call::new(kind, "argument").into_new_job(None, 1024).expect("a plain call is sound")
+}
