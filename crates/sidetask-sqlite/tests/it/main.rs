@@ -1,5 +1,7 @@
 //! The SQLite store: the contract of every store, and what is its own.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+
 mod file;
 mod full_disk;
 mod poison;
