@@ -33,13 +33,16 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Stores jobs, in this order, and answers one [`Enqueued`] each. A job whose kind and key are there already, in any
     /// state or earlier in this call, adds nothing and answers the one that is there. May hand a job that is due now to
-    /// a lent slot, claimed by its worker, where the queue is not paused and has nothing available.
+    /// a lent slot, claimed by its worker, where the queue is not paused and has nothing available, and the worker's
+    /// lease has not expired.
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
 
-    /// Makes a worker known, its lease beginning now.
+    /// Makes a worker known, its lease beginning now. It stays known until it leaves, or until a rescue finds that its
+    /// lease expired: a worker that is late, but that nobody rescued from, goes on as if it had not been.
     async fn join(&self, worker: Joining) -> Result<(), Error>;
 
-    /// Forgets a worker. What it still holds is given back, with no attempt used.
+    /// Forgets a worker, if it is known. What it still holds is given back, with no attempt used; a job that was asked
+    /// to stop becomes cancelled.
     async fn leave(&self, worker: WorkerId) -> Result<(), Error>;
 
     /// Takes note of a worker's free slots in this process. A store without hand-off ignores them.
@@ -50,42 +53,48 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// with [`is_lease_lost`](Error::is_lease_lost) where the worker is not known or was rescued from.
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error>;
 
-    /// Renews a worker's lease and answers which of its jobs were asked to stop. Fails with
+    /// Renews a worker's lease and answers which of its jobs were asked to stop, each time until they end. Fails with
     /// [`is_lease_lost`](Error::is_lease_lost) where the worker is not known any more.
     async fn heartbeat(&self, worker: WorkerId) -> Result<Heartbeat, Error>;
 
-    /// Keeps what attempts report of themselves, one verdict each.
+    /// Keeps what attempts report of themselves, one verdict each. The last report stays when its attempt ends, until a
+    /// later attempt reports.
     async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error>;
 
-    /// Ends attempts, one verdict each, by [`lifecycle::next`](crate::lifecycle::next). A report repeated after it was
-    /// accepted is a lost lease.
+    /// Ends attempts, one verdict each, by [`lifecycle::next`](crate::lifecycle::next). The outcome's error is kept
+    /// whatever state follows. A report repeated after it was accepted is a lost lease.
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error>;
 
     /// Makes at most `limit` scheduled and retryable jobs whose time has come available, earliest first.
     async fn promote(&self, limit: usize) -> Result<Promoted, Error>;
 
-    /// Takes back at most `limit` running jobs whose worker's lease expired, or whose worker is not known.
+    /// Takes back at most `limit` running jobs whose worker's lease expired, or whose worker is not known, with
+    /// [`Outcome::Expired`]. Forgets every worker whose lease expired, whatever the limit, so that none goes on with the
+    /// jobs that are left to a later rescue.
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error>;
 
     /// Cancels jobs, by [`lifecycle::cancel`](crate::lifecycle::cancel). Answers the state that each is in afterwards;
     /// `None` for one that is not there.
     async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error>;
 
-    /// Makes jobs available again, by [`lifecycle::retry`](crate::lifecycle::retry). Answers the state that each is in
-    /// afterwards; `None` for one that is not there.
+    /// Makes jobs available again, due now, by [`lifecycle::retry`](crate::lifecycle::retry). Their attempts, errors and
+    /// output are kept; a request to stop is forgotten. Answers the state that each is in afterwards; `None` for one that
+    /// is not there.
     async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error>;
 
     /// Reads jobs; `None` for one that is not there.
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error>;
 
-    /// Reads the jobs that pass a filter, newest first. Fails with [`is_not_found`](Error::is_not_found) where the
-    /// filter names a queue that the store has never seen.
+    /// Reads the jobs that pass a filter, newest first, which is the greatest id first; the page may begin after a job
+    /// that is gone by now. Fails with [`is_not_found`](Error::is_not_found) where the filter names a queue that the
+    /// store has never seen.
     async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error>;
 
     /// Counts jobs by queue and state. A queue counts as seen once a job was stored in it or it was paused.
     async fn stats(&self) -> Result<Stats, Error>;
 
-    /// Holds back claims from a queue, or lets them go on. What runs goes on running.
+    /// Holds back claims from a queue, or lets them go on, which is an [`Event::Available`](crate::Event::Available).
+    /// What runs goes on running.
     async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error>;
 
     /// Deletes ended jobs and answers how many.
@@ -95,7 +104,7 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     fn listen(&self) -> Events;
 
     /// Waits until everything accepted is written, and lets go of files and connections. Whatever is asked afterwards
-    /// fails with [`is_closed`](Error::is_closed).
+    /// fails with [`is_closed`](Error::is_closed), save closing again, which does nothing. Listeners hear the end.
     async fn close(&self) -> Result<(), Error>;
 }
 

@@ -1,0 +1,139 @@
+//! What every store owes, one function a behaviour, the files by operation.
+//!
+//! [`conformance_tests!`](crate::conformance_tests) makes a test of each. A behaviour is a public async function that
+//! takes an empty [`Harness`](crate::Harness) and panics where the store errs. Time moves by the harness's clock only.
+
+#![expect(clippy::unwrap_used, reason = "a call that fails is a test that fails")]
+
+pub mod cancel;
+pub mod claim;
+pub mod close;
+pub mod enqueue;
+pub mod events;
+pub mod finish;
+pub mod hand_off;
+pub mod heartbeat;
+pub mod list;
+pub mod model;
+pub mod pause;
+pub mod progress;
+pub mod promote;
+pub mod purge;
+pub mod rescue;
+pub mod retry;
+pub mod stats;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Bounds a wait for something that must come.
+async fn within<F: Future>(wait: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(20), wait).await.expect("nothing came within 20 seconds")
+}
+
+/// Calls a macro with every behaviour. A test checks that none is missing.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __for_each_behaviour {
+    ($($callback:tt)+) => {
+        $($callback)+! {
+            enqueue: keeps_every_field keeps_extreme_values answers_in_order accepts_an_empty_batch shows_a_batch_whole
+                puts_off_what_is_for_later makes_what_is_due_available makes_ids_that_sort_by_time
+                finds_the_key_in_every_state finds_the_key_within_the_batch keeps_keys_apart_by_kind
+                makes_one_job_of_a_key_under_contention frees_the_key_of_a_purged_job reads_its_own_clock;
+            claim: takes_in_order keeps_the_order_across_claims limits_by_queue may_give_nothing
+                passes_over_unknown_kinds mixes_kinds_in_order writes_down_the_holder counts_attempts_and_fences
+                refuses_an_unknown_worker never_shares_a_job takes_jobs_with_damaged_arguments;
+            hand_off: fills_a_free_slot fills_slots_from_the_front_of_a_batch lets_nobody_overtake waits_while_paused
+                respects_kinds_and_queues leaves_what_is_for_later needs_a_free_slot needs_a_live_worker
+                needs_a_known_worker hands_a_key_over_once uses_every_lender is_healed_by_the_lease
+                never_shares_a_job_with_a_claim;
+            finish: writes_the_lifecycles_answer ends_cancelled_when_asked_to_stop refuses_who_is_not_the_holder
+                refuses_a_purged_job counts_a_report_once judges_each_report_for_itself accepts_an_empty_batch
+                bounds_the_errors fences_what_was_given_back retries_at_once_without_backoff
+                keeps_outputs_as_they_are counts_while_nobody_rescued;
+            progress: keeps_the_last_report outlives_its_attempt refuses_who_is_not_the_holder refuses_the_rescued;
+            heartbeat: renews_the_lease renews_nobody_elses_lease reports_cancel_requests refuses_an_unknown_worker
+                forgives_who_is_late gives_back_when_leaving may_leave_twice;
+            promote: moves_only_what_is_due moves_the_earliest_first says_when_the_next_is_due;
+            rescue: waits_for_the_lease ends_what_may_not_run_again shuts_out_the_old_holder respects_its_limit
+                forgets_idle_workers leaves_the_living_alone survives_a_clock_set_back;
+            cancel: ends_what_waits asks_what_runs is_too_late_for_what_ended answers_in_order outlasts_a_failure;
+            retry: makes_available leaves_what_is_under_way allows_one_more_attempt forgets_the_request_to_stop
+                answers_in_order takes_many;
+            list: reads_jobs_in_order lists_the_newest_first filters pages_cover_everything_once
+                pages_go_on_after_a_purged_job names_the_queues_there_are;
+            stats: begin_empty count_every_state remember_emptied_queues count_a_key_once;
+            pause: holds_back_claims lets_all_else_go_on is_shown_in_stats;
+            purge: takes_only_its_state takes_nothing_that_has_not_ended takes_the_oldest_first
+                counts_age_from_the_end;
+            events: tell_of_new_jobs tell_of_every_way_to_become_available tell_of_every_end come_after_the_change
+                tell_of_progress tell_of_cancel_requests tell_of_what_is_put_off;
+            close: refuses_everything_afterwards may_be_repeated ends_the_events answers_calls_under_way;
+            model: follows_the_lifecycle_whatever_happens;
+        }
+    };
+}
+
+/// Makes a test of every behaviour in [`conformance`](crate::conformance), each over a store of its own.
+///
+/// Takes the path of an `async fn(ManualClock) -> Harness` that makes an empty store. Call it once in a module; the
+/// tests are named `enqueue::keeps_every_field` and so on, below that module.
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make_store:path) => {
+        async fn __conformance_harness() -> $crate::Harness {
+            $make_store($crate::ManualClock::default()).await
+        }
+
+        $crate::__for_each_behaviour! { $crate::__test_behaviours }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test_behaviours {
+    ($($module:ident: $($behaviour:ident)*;)*) => {
+        $(mod $module {
+            $(
+                #[test]
+                fn $behaviour() {
+                    $crate::__private::run(async {
+                        let harness = super::__conformance_harness().await;
+                        $crate::conformance::$module::$behaviour(harness).await;
+                    });
+                }
+            )*
+        })*
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    macro_rules! listed {
+        ($($module:ident: $($behaviour:ident)*;)*) => {
+            [$($((stringify!($module), stringify!($behaviour))),*),*]
+        };
+    }
+
+    /// A behaviour that is not in the list would never run.
+    #[test]
+    fn every_behaviour_is_listed() {
+        let listed = __for_each_behaviour! { listed };
+        let listed: BTreeSet<String> = listed.iter().map(|(module, name)| format!("{module}::{name}")).collect();
+        let mut written = BTreeSet::new();
+        for file in Path::new(env!("CARGO_MANIFEST_DIR")).join("src/conformance").read_dir().unwrap() {
+            let path = file.unwrap().path();
+            let module = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            for line in std::fs::read_to_string(&path).unwrap().lines() {
+                if let Some(rest) = line.strip_prefix("pub async fn ") {
+                    written.insert(format!("{module}::{}", rest.split('(').next().unwrap()));
+                }
+            }
+        }
+        assert_eq!(listed, written);
+    }
+}
