@@ -1,0 +1,184 @@
+//! The project's chores: `cargo xtask help` lists them.
+//!
+//! What it says of itself goes to standard error, so that a command's own output, a benchmark's JSON for instance, can
+//! be piped on.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail, ensure};
+
+mod build_time;
+mod checks;
+mod metadata;
+mod steps;
+mod suites;
+mod tools;
+
+use steps::Step;
+
+struct Chore {
+    name: &'static str,
+    usage: &'static str,
+    about: &'static str,
+    details: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const CHORES: &[Chore] = &[
+    Chore {
+        name: "test",
+        usage: "test",
+        about: "run every test, with all the set-up that it needs",
+        details: "Runs the tests through cargo-nextest, which it installs if it is missing, then the documentation's \
+                  examples.",
+        run: |arguments| {
+            none(arguments)?;
+            steps::run(suites::all())
+        },
+    },
+    Chore {
+        name: "ci",
+        usage: "ci",
+        about: "everything that a change must pass",
+        details: "Formatting, lints, documentation, licences, the workspace's own rules (who may depend on whom, which \
+                  Rust is asked for, how many crates the facade pulls), then what `test` does. The first failure ends \
+                  it.",
+        run: |arguments| {
+            none(arguments)?;
+            steps::run(ci())
+        },
+    },
+    Chore {
+        name: "audit",
+        usage: "audit",
+        about: "look for known vulnerabilities in dependencies",
+        details: "Asks the RustSec advisory database, for which it needs a network. That is why it is not part of `ci`.",
+        run: |arguments| {
+            none(arguments)?;
+            steps::run(vec![tools::DENY.step(), Step::cargo("advisories", &["deny", "check", "advisories"])])
+        },
+    },
+    Chore {
+        name: "bench",
+        usage: "bench embedded [--output json] [..]",
+        about: "measure the embedded store beside the disk's raw figures",
+        details: "Runs the benchmark in a release build. Everything after its name is passed on to it, and its standard \
+                  output is left as it is.",
+        run: bench,
+    },
+    Chore {
+        name: "build-time",
+        usage: "build-time",
+        about: "time a clean release build of the signup example",
+        details: "Builds into a directory of its own under `target`, which is removed before and after; dependencies \
+                  are downloaded first. Prints the seconds on standard output.",
+        run: |arguments| {
+            none(arguments)?;
+            build_time::measure()
+        },
+    },
+];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<()> {
+    let (name, rest) = match arguments {
+        [] => ("help", arguments),
+        [name, rest @ ..] => (name.as_str(), rest),
+    };
+    if is_help(name) {
+        eprint!("{}", overview());
+        return Ok(());
+    }
+    let Some(chore) = CHORES.iter().find(|chore| chore.name == name) else {
+        bail!("there is no command `{name}`\n\n{}", overview());
+    };
+    if rest.first().is_some_and(|argument| is_help(argument)) {
+        eprintln!("usage: cargo xtask {}\n\n{}", chore.usage, chore.details);
+        return Ok(());
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("xtask is not in a workspace")?;
+    std::env::set_current_dir(root).context("the workspace that xtask was built in is gone")?;
+    (chore.run)(rest).with_context(|| format!("`cargo xtask {name}` failed"))
+}
+
+fn is_help(argument: &str) -> bool {
+    matches!(argument, "help" | "--help" | "-h")
+}
+
+fn overview() -> String {
+    let chores: String = CHORES.iter().map(|chore| format!("  {:<37}{}\n", chore.usage, chore.about)).collect();
+    format!("usage: cargo xtask COMMAND\n\n{chores}\n`cargo xtask COMMAND --help` says more.\n")
+}
+
+fn none(arguments: &[String]) -> Result<()> {
+    ensure!(arguments.is_empty(), "it takes no arguments, but was given `{}`", arguments.join(" "));
+    Ok(())
+}
+
+fn ci() -> Vec<Step> {
+    let mut steps = vec![
+        checks::toolchain(),
+        Step::cargo("rustfmt", &["fmt", "--all", "--check"]),
+        checks::dependencies(),
+        checks::rust_versions(),
+        checks::weight(),
+        tools::DENY.step(),
+        Step::cargo("cargo-deny", &["deny", "check", "bans", "licenses", "sources"]),
+        Step::cargo("clippy", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
+        // The library alone: dev-dependencies would switch features on again.
+        Step::cargo(
+            "clippy, no features",
+            &["clippy", "--package", "sidetask", "--no-default-features", "--lib", "--", "-D", "warnings"],
+        ),
+        Step::cargo("rustdoc", &["doc", "--no-deps", "--workspace", "--all-features"])
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    ];
+    steps.extend(suites::all());
+    steps
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    let Some((benchmark, rest)) = arguments.split_first() else {
+        bail!("say which benchmark: `cargo xtask bench embedded`");
+    };
+    ensure!(benchmark == "embedded", "there is no benchmark `{benchmark}`: there is `embedded`");
+    let cargo = ["bench", "--quiet", "--package", "sidetask", "--bench", "embedded", "--"];
+    let arguments: Vec<&str> = cargo.into_iter().chain(rest.iter().map(String::as_str)).collect();
+    Step::cargo("bench embedded", &arguments).run().map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_with(arguments: &[&str]) -> String {
+        let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        format!("{:#}", run(&arguments).unwrap_err())
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused_with_what_is() {
+        assert!(run_with(&["tset"]).contains("cargo xtask COMMAND"));
+        assert!(run_with(&["bench", "postgres"]).contains("there is `embedded`"));
+        assert!(run_with(&["bench"]).contains("which benchmark"));
+        assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
+    }
+
+    #[test]
+    fn the_overview_names_every_command() {
+        for chore in CHORES {
+            assert!(overview().contains(&format!("  {}  ", chore.usage)), "{}", chore.name);
+        }
+    }
+}

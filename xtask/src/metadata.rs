@@ -1,0 +1,61 @@
+//! The part of `cargo metadata` that the checks read.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::steps::{cargo, output};
+
+/// The workspace and all that it is built on.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Metadata {
+    pub(crate) packages: Vec<Package>,
+    workspace_members: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Package {
+    id: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) rust_version: Option<String>,
+    /// The registries that it may go to; `None` stands for all.
+    publish: Option<Vec<String>>,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Dependency {
+    pub(crate) name: String,
+    kind: Option<String>,
+}
+
+impl Metadata {
+    /// Asks cargo. Fails where `Cargo.lock` is not up to date.
+    pub(crate) fn load() -> Result<Self> {
+        let text = output(cargo().args(["metadata", "--format-version=1", "--locked"]))?;
+        serde_json::from_str(&text).context("`cargo metadata` is not of the form expected")
+    }
+
+    /// The crates of this workspace.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| self.workspace_members.contains(&package.id))
+    }
+
+    /// The crates of others.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| !self.workspace_members.contains(&package.id))
+    }
+}
+
+impl Package {
+    pub(crate) fn is_published(&self) -> bool {
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    }
+}
+
+impl Dependency {
+    /// Whether only tests, benches and examples have it.
+    pub(crate) fn is_dev(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
+}
