@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::broadcast;
 
@@ -36,9 +36,11 @@ pub enum Event {
     Changed,
 }
 
-/// Hands events of one store to everybody in this process who listens.
+/// Hands events of one store to everybody in this process who listens. Cheap to clone; all clones are one publisher.
 #[derive(Clone, Debug)]
-pub struct Publisher(broadcast::Sender<Arc<[Event]>>);
+pub struct Publisher(Arc<RwLock<Option<Sender>>>);
+
+type Sender = broadcast::Sender<Arc<[Event]>>;
 
 impl Publisher {
     /// How many batches a slow listener may fall behind before it gets a [`Event::Changed`] in their place.
@@ -46,25 +48,32 @@ impl Publisher {
 
     /// A publisher to which nobody listens yet.
     pub fn new() -> Self {
-        Self(broadcast::channel(Self::BACKLOG).0)
-    }
-
-    /// Whether nobody listens, so that events need not be made.
-    pub fn is_idle(&self) -> bool {
-        self.0.receiver_count() == 0
+        Self(Arc::new(RwLock::new(Some(broadcast::channel(Self::BACKLOG).0))))
     }
 
     /// Hands out what one commit changed.
     pub fn publish(&self, events: Vec<Event>) {
-        if !events.is_empty() {
-            // An error here says only that nobody listens.
-            let _ = self.0.send(events.into());
+        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &*sender
+            && sender.receiver_count() > 0
+            && !events.is_empty()
+        {
+            // An error here says only that nobody listens any more.
+            let _ = sender.send(events.into());
         }
     }
 
-    /// Listens from now on.
+    /// Listens from now on. A closed publisher has nothing to say.
     pub fn subscribe(&self) -> Events {
-        Events(self.0.subscribe())
+        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(sender) => Events(sender.subscribe()),
+            None => Events(broadcast::channel(1).1),
+        }
+    }
+
+    /// Ends the events of everybody who listens, once they have heard what was published before.
+    pub fn close(&self) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -101,9 +110,11 @@ mod tests {
             publisher.publish(vec![Event::Scheduled]);
         }
         assert_eq!(*events.next().await.unwrap(), [Event::Changed]);
-        drop(publisher);
+        publisher.close();
+        publisher.publish(vec![Event::Changed]);
         while let Some(batch) = events.next().await {
             assert_eq!(*batch, [Event::Scheduled]);
         }
+        assert!(publisher.subscribe().next().await.is_none());
     }
 }

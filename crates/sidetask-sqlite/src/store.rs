@@ -1,6 +1,7 @@
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use rusqlite::types::Value;
@@ -39,6 +40,7 @@ pub struct SqliteStore {
     writer: Arc<Writer>,
     readers: Arc<Readers>,
     watcher: Arc<Watcher>,
+    checkpointer: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
 impl SqliteStore {
@@ -71,7 +73,7 @@ impl SqliteStore {
         });
         let cannot = |error| Error::storage(format!("cannot {action}"), error);
         let readers = Readers::start(&options.path).map_err(cannot)?;
-        checkpoint::start(&options.path, Arc::clone(&shared)).map_err(cannot)?;
+        let checkpointer = checkpoint::start(&options.path, Arc::clone(&shared)).map_err(cannot)?;
         let writer = Writer::start(conn, Arc::clone(&shared)).map_err(|error| cannot(error.into()))?;
         Ok(Self {
             path: Arc::new(options.path.clone()),
@@ -80,7 +82,8 @@ impl SqliteStore {
             shared,
             writer: Arc::new(writer),
             readers: Arc::new(readers),
-            watcher: Arc::new(Watcher::new()),
+            watcher: Arc::new(Watcher::default()),
+            checkpointer: Arc::new(Mutex::new(Some(checkpointer))),
         })
     }
 }
@@ -103,7 +106,7 @@ impl Store for SqliteStore {
     }
 
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
-        if jobs.is_empty() {
+        if jobs.is_empty() && !self.writer.is_closed() {
             return Ok(Vec::new());
         }
         self.writer.ask("enqueue", true, move |unit| enqueue::enqueue(unit, &jobs, HandOff::Allowed)).await
@@ -198,12 +201,13 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        self.watcher.stop();
         let writer = self.writer.close();
-        let readers = self.readers.close();
+        let checkpointer = self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let threads = writer.into_iter().chain(checkpointer).chain(self.watcher.stop()).chain(self.readers.close());
+        let threads: Vec<_> = threads.collect();
         off_the_runtime("close the database", move || {
-            // A thread that panicked has nothing left to close.
-            for thread in writer.into_iter().chain(readers) {
+            for thread in threads {
+                // A thread that panicked has nothing left to close.
                 let _ = thread.join();
             }
         })

@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -42,15 +42,11 @@ const WHILE_BUSY: Duration = Duration::from_millis(5);
 /// The watching thread, started when somebody listens for the first time.
 #[derive(Debug, Default)]
 pub(crate) struct Watcher {
-    begun: Mutex<Option<Arc<Bell>>>,
+    begun: Mutex<Option<(Arc<Bell>, JoinHandle<()>)>>,
     stopped: Arc<AtomicBool>,
 }
 
 impl Watcher {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     /// Starts the thread where there is none. Where that fails, listeners' own polling finds what is missed.
     pub(crate) fn start(&self, path: &Path, shared: &Arc<Shared>, writer: &Arc<Writer>) {
         let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,7 +54,7 @@ impl Watcher {
             return;
         }
         match self.spawn(path, shared, writer) {
-            Ok(bell) => *begun = Some(bell),
+            Ok(watching) => *begun = Some(watching),
             Err(error) => {
                 tracing::warn!(%error, "cannot watch the database for changes by other processes; polling finds them");
             }
@@ -70,7 +66,7 @@ impl Watcher {
         path: &Path,
         shared: &Arc<Shared>,
         writer: &Arc<Writer>,
-    ) -> Result<Arc<Bell>, Box<dyn std::error::Error + Send + Sync>> {
+    ) -> Result<(Arc<Bell>, JoinHandle<()>), Box<dyn std::error::Error + Send + Sync>> {
         let conn = crate::connection::reader(path)?;
         let seen = data_version(&conn)?;
         let bell = Arc::new(Bell::new(path)?);
@@ -82,16 +78,16 @@ impl Watcher {
             writer: Arc::downgrade(writer),
             stopped: Arc::clone(&self.stopped),
         };
-        thread::Builder::new().name("sidetask-watch".into()).spawn(move || watch.run())?;
-        Ok(bell)
+        let thread = thread::Builder::new().name("sidetask-watch".into()).spawn(move || watch.run())?;
+        Ok((bell, thread))
     }
 
-    /// Ends the thread.
-    pub(crate) fn stop(&self) {
+    /// Ends the thread. Answers it, to be waited for, the first time.
+    pub(crate) fn stop(&self) -> Option<JoinHandle<()>> {
         self.stopped.store(true, Ordering::Relaxed);
-        if let Some(bell) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            bell.stop();
-        }
+        let (bell, thread) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        bell.stop();
+        Some(thread)
     }
 }
 

@@ -107,13 +107,18 @@ impl Writer {
         answer.await.map_err(|_| Error::closed("store"))?
     }
 
+    /// Whether it takes no more requests.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
     /// Has the thread look whether another process has written.
     pub(crate) fn look(&self) {
         // Where the thread is gone there is nothing to see.
         let _ = self.requests.send(Message::Look);
     }
 
-    /// Ends the thread after what was asked before. Answers whether this call ended it.
+    /// Ends the thread after what was asked before. Answers it, to be waited for, the first time.
     pub(crate) fn close(&self) -> Option<JoinHandle<()>> {
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take()?;
         let _ = self.requests.send(Message::Close);
@@ -153,6 +158,7 @@ impl Loop {
             }
         }
         self.shared.lent.clear();
+        self.shared.publisher.close();
         self.shared.dirty.stop();
     }
 
@@ -178,9 +184,7 @@ impl Loop {
         for work in group {
             work.settle(Ok(()));
         }
-        if !self.shared.publisher.is_idle() {
-            self.shared.publisher.publish(aftermath.events);
-        }
+        self.shared.publisher.publish(aftermath.events);
         self.shared.wrote.store(true, Ordering::Relaxed);
         self.shared.dirty.set();
     }

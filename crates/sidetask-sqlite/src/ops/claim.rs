@@ -9,7 +9,7 @@ use crate::unit::Unit;
 
 /// The inner error is the answer to a worker that is not known.
 pub(crate) fn claim(unit: &mut Unit<'_>, claim: &Claim) -> rusqlite::Result<Result<Vec<Claimed>, Error>> {
-    if !keep_alive(unit, claim.worker)? {
+    if !is_known(unit, claim.worker)? {
         return Ok(Err(Error::lease_lost(format_args!("worker {}", claim.worker))));
     }
     let mut claimed = Vec::new();
@@ -22,17 +22,8 @@ pub(crate) fn claim(unit: &mut Unit<'_>, claim: &Claim) -> rusqlite::Result<Resu
 }
 
 /// A worker that nobody rescued from in the meantime may go on, even where its lease ran out.
-fn keep_alive(unit: &Unit<'_>, worker: WorkerId) -> rusqlite::Result<bool> {
-    let now = unit.now.as_micros();
-    let lease: Result<i64, _> = unit
-        .statement("SELECT lease_until FROM sidetask_workers WHERE id = ?1")?
-        .query_row(params![worker.as_bytes()], |row| row.get(0));
-    match lease {
-        Ok(until) if until > now => Ok(true),
-        Ok(_) => super::worker::renew(unit, worker),
-        Err(rusqlite::Error::QueryReturnedNoRows) => Ok(false),
-        Err(error) => Err(error),
-    }
+fn is_known(unit: &Unit<'_>, worker: WorkerId) -> rusqlite::Result<bool> {
+    unit.statement("SELECT 1 FROM sidetask_workers WHERE id = ?1")?.exists(params![worker.as_bytes()])
 }
 
 fn claim_from(

@@ -60,7 +60,7 @@ pub(crate) fn retry(unit: &mut Unit<'_>, ids: &[JobId]) -> rusqlite::Result<Vec<
             };
             unit.statement(
                 "UPDATE sidetask_jobs
-                 SET state = 1, max_attempts = ?2, run_at = ?3, finished_at = NULL, output = NULL, cancel_requested = 0
+                 SET state = 1, max_attempts = ?2, run_at = ?3, finished_at = NULL, cancel_requested = 0
                  WHERE seq = ?1",
             )?
             .execute(params![job.seq, max_attempts, unit.now.as_micros()])?;

@@ -125,7 +125,7 @@ fn write(unit: &Unit<'_>, held: &Held, outcome: &Outcome, next: &Transition) -> 
     unit.statement(
         "UPDATE sidetask_jobs
          SET state = ?2, attempt = ?3, worker = NULL, run_at = coalesce(?4, run_at), errors = coalesce(?5, errors),
-             output = ?6, finished_at = ?7
+             output = coalesce(?6, output), finished_at = ?7
          WHERE seq = ?1",
     )?
     .execute(params![

@@ -38,7 +38,7 @@ pub(crate) fn leave(unit: &mut Unit<'_>, worker: WorkerId) -> rusqlite::Result<(
 }
 
 /// Begins the lease anew. Answers whether the worker is known.
-pub(crate) fn renew(unit: &Unit<'_>, worker: WorkerId) -> rusqlite::Result<bool> {
+fn renew(unit: &Unit<'_>, worker: WorkerId) -> rusqlite::Result<bool> {
     let renewed = unit
         .statement("UPDATE sidetask_workers SET lease_until = ?2 + lease WHERE id = ?1")?
         .execute(params![worker.as_bytes(), unit.now.as_micros()])?;
@@ -74,9 +74,7 @@ pub(crate) fn rescue(unit: &mut Unit<'_>, limit: usize) -> rusqlite::Result<Vec<
             rescued.push(Rescued { id: job.id, state, worker: job.worker });
         }
     }
-    if rescued.len() < limit {
-        unit.statement("DELETE FROM sidetask_workers WHERE lease_until <= ?1")?.execute(params![now])?;
-    }
+    unit.statement("DELETE FROM sidetask_workers WHERE lease_until <= ?1")?.execute(params![now])?;
     Ok(rescued)
 }
 
