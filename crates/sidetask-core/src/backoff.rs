@@ -61,8 +61,8 @@ impl From<Duration> for Backoff {
 }
 
 /// A wait chosen by the number of the attempt that failed.
-impl From<fn(u32) -> Duration> for Backoff {
-    fn from(f: fn(u32) -> Duration) -> Self {
+impl<F: Fn(u32) -> Duration + Send + Sync + 'static> From<F> for Backoff {
+    fn from(f: F) -> Self {
         Self::function(f)
     }
 }
@@ -112,5 +112,9 @@ mod tests {
         assert_eq!(Backoff::fixed(Duration::from_secs(5)).wait(9, random), Duration::from_secs(5));
         let linear = Backoff::function(|attempt| Duration::from_secs(attempt.into()));
         assert_eq!(linear.wait(9, random), Duration::from_secs(9));
+        fn named(attempt: u32) -> Duration {
+            Duration::from_millis(attempt.into())
+        }
+        assert_eq!(Backoff::from(named).wait(9, random), Duration::from_millis(9));
     }
 }
