@@ -50,7 +50,8 @@ pub use task_error::{TaskError, TaskErrorKind};
 #[doc(hidden)]
 pub mod __private {
     pub use crate::kind::{kind_bytes, kind_len, kind_str};
-    pub use crate::task_error::{ViaBox, ViaInto, Wrap};
+    pub use crate::registry::Argument;
+    pub use crate::task_error::{NotResult, Returns, ViaBox, ViaInto, Wrap};
     pub use inventory;
     pub use serde;
     pub use std::time::Duration;

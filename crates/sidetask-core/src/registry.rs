@@ -65,6 +65,18 @@ pub trait TaskFunction: 'static {
     fn run(args: Self::Args, cx: Context, states: &StateMap) -> Result<Work<Self::Output>, TaskError>;
 }
 
+/// What the macro asks of the type of a stored argument, so that the compiler says what to do where it is not met.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an argument of a task",
+    label = "has no stored form",
+    note = "arguments are stored as JSON and move between threads: derive `serde::Serialize` and `serde::Deserialize` \
+            for the type, which must be `Send + 'static` as well"
+)]
+pub trait Argument {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> Argument for T {}
+
 /// One attempt, ready to run.
 #[non_exhaustive]
 pub enum Work<T> {

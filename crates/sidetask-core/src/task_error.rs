@@ -1,4 +1,5 @@
 use std::fmt;
+use std::marker::PhantomData;
 use std::time::Duration;
 
 /// How one attempt failed, and what should happen to the job.
@@ -136,6 +137,24 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> ViaBox for Wrap<E> {
     }
 }
 
+/// Tells whether `T` is a `Result`, which an alias hides from the macro: `Returns::<T>::RESULT`, with [`NotResult`] in
+/// scope.
+#[derive(Debug)]
+pub struct Returns<T>(PhantomData<T>);
+
+impl<T, E> Returns<Result<T, E>> {
+    /// It is one.
+    pub const RESULT: bool = true;
+}
+
+/// Answers for every type that is no `Result`, whose own constant comes first.
+pub trait NotResult {
+    /// It is none.
+    const RESULT: bool = false;
+}
+
+impl<T> NotResult for Returns<T> {}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +180,11 @@ mod tests {
         let boxed: Box<dyn std::error::Error + Send + Sync> = "y".into();
         let taken = (&mut &mut Wrap(Some(boxed))).take_task_error();
         assert_eq!((taken.kind(), taken.to_string()), (TaskErrorKind::Retry, "y".to_owned()));
+    }
+
+    #[test]
+    fn a_result_is_told_apart_behind_an_alias() {
+        type Hidden = Result<(), String>;
+        const { assert!(Returns::<Hidden>::RESULT && !Returns::<Option<()>>::RESULT) }
     }
 }
