@@ -1,0 +1,4 @@
+//! The facade's tests, in one program.
+
+mod macros;
+mod ui;

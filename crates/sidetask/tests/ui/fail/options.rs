@@ -1,0 +1,42 @@
+//! Each option that cannot be used says what would do.
+#![allow(unused)]
+
+use sidetask::task;
+
+#[task(service = "mail")]
+async fn unknown() {}
+
+#[task(queue = "mail", queue = "post")]
+async fn twice() {}
+
+#[task(name = "")]
+async fn empty_name() {}
+
+#[task(aliases = [""])]
+async fn empty_alias() {}
+
+#[task(max_attempts = 0)]
+async fn no_attempts() {}
+
+#[task(timeout = "30")]
+async fn no_unit() {}
+
+#[task(timeout = 30)]
+async fn no_quotes() {}
+
+#[task(timeout = "0s")]
+async fn no_time() {}
+
+#[task(priority = 40000)]
+async fn too_large() {}
+
+#[task(queue)]
+async fn no_value() {}
+
+#[task("mail")]
+async fn no_option() {}
+
+#[task(queue = "", timeout = "soon", max_attempts = -1)]
+async fn all_at_once() {}
+
+fn main() {}
