@@ -38,7 +38,8 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
 
     /// Makes a worker known, its lease beginning now. It stays known until it leaves, or until a rescue finds that its
-    /// lease expired: a worker that is late, but that nobody rescued from, goes on as if it had not been.
+    /// lease expired: a worker that is late, but that nobody rescued from, goes on as if it had not been. Joining again
+    /// renews the lease and takes nothing away.
     async fn join(&self, worker: Joining) -> Result<(), Error>;
 
     /// Forgets a worker, if it is known. What it still holds is given back, with no attempt used; a job that was asked

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sidetask_core::{State, Verdict};
+use sidetask_core::{Joining, State, Verdict};
 
 use crate::Harness;
 use crate::harness::{LEASE, SECOND, done, ids, work, works};
@@ -99,5 +99,16 @@ pub async fn may_leave_twice(h: Harness) {
     for worker in [other, other, h.stranger()] {
         h.store.leave(worker).await.unwrap();
     }
+    assert_eq!(h.finish(token, done()).await, Verdict::Accepted(State::Completed));
+}
+
+/// Joining again, as after an answer that was lost, renews the lease and takes nothing away.
+pub async fn may_join_twice(h: Harness) {
+    let token = h.running(work()).await;
+    h.clock.advance(LEASE - SECOND);
+    let again = Joining { worker: token.worker, name: "test".to_owned(), lease: LEASE * 2 };
+    h.store.join(again).await.unwrap();
+    h.clock.advance(LEASE + SECOND);
+    assert!(h.store.rescue(10).await.unwrap().is_empty());
     assert_eq!(h.finish(token, done()).await, Verdict::Accepted(State::Completed));
 }

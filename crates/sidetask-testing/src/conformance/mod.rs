@@ -54,7 +54,7 @@ macro_rules! __for_each_behaviour {
                 keeps_outputs_as_they_are counts_while_nobody_rescued;
             progress: keeps_the_last_report outlives_its_attempt refuses_who_is_not_the_holder refuses_the_rescued;
             heartbeat: renews_the_lease renews_nobody_elses_lease reports_cancel_requests refuses_an_unknown_worker
-                forgives_who_is_late gives_back_when_leaving may_leave_twice;
+                forgives_who_is_late gives_back_when_leaving may_leave_twice may_join_twice;
             promote: moves_only_what_is_due moves_the_earliest_first says_when_the_next_is_due;
             rescue: waits_for_the_lease ends_what_may_not_run_again shuts_out_the_old_holder respects_its_limit
                 forgets_idle_workers leaves_the_living_alone survives_a_clock_set_back;
