@@ -1,5 +1,7 @@
 //! Background tasks: one function, run in this process, on a durable queue in a local file, or on many machines.
 
+pub mod memory;
+
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Error, Filter, IntoOutcome, JobId,
     JobRecord, Json, Kinds, Page, Progress, QueueStats, Registration, Registry, State, StateMap, StateNeed, Stats,

@@ -1,4 +1,7 @@
-//! The facade's tests, in one program.
+//! What the facade promises, over its public API.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod macros;
+mod memory;
 mod ui;

@@ -1,0 +1,57 @@
+use sidetask_core::{Enqueued, JobId, JobRecord, NewJob, Slot, Slots, State, Timestamp, WorkerId};
+
+use super::inner::{Inner, Stored};
+
+impl Inner {
+    pub(super) fn enqueue(&mut self, jobs: Vec<NewJob>) -> Vec<Enqueued> {
+        let now = self.now();
+        jobs.into_iter().map(|job| self.enqueue_one(job, now)).collect()
+    }
+
+    fn enqueue_one(&mut self, job: NewJob, now: Timestamp) -> Enqueued {
+        if let Some(id) = self.with_key_of(&job) {
+            return Enqueued { id, existed: true };
+        }
+        let mut stored = self.stored(job, now);
+        let id = stored.job.id;
+        if let Some((slot, worker)) = self.free_slot(&stored.job, now) {
+            self.handed.push((slot, stored.start(worker, now)));
+        }
+        self.insert(stored);
+        Enqueued { id, existed: false }
+    }
+
+    fn with_key_of(&self, job: &NewJob) -> Option<JobId> {
+        let key = job.key.as_ref()?;
+        self.keys.get(&(job.kind.as_ref().to_owned(), key.clone())).copied()
+    }
+
+    fn stored(&self, new: NewJob, now: Timestamp) -> Stored {
+        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key } = new;
+        let (run_at, is_ahead) = when.due(now);
+        let state = if is_ahead { State::Scheduled } else { State::Available };
+        let mut job = JobRecord::new(self.ids.job(now), kind.into_owned(), queue.into_owned(), args, state, now);
+        job.max_attempts = max_attempts;
+        job.priority = priority;
+        job.run_at = run_at;
+        job.key = key;
+        Stored { job, fence: 0, timeout }
+    }
+
+    /// A lent slot that may take this job: it is due, and nobody waits in its queue.
+    fn free_slot(&self, job: &JobRecord, now: Timestamp) -> Option<(Slot, WorkerId)> {
+        let queue = self.queues.get(&job.queue);
+        let is_idle = queue.is_none_or(|queue| !queue.paused && queue.counts.count(State::Available) == 0);
+        if job.state != State::Available || !is_idle {
+            return None;
+        }
+        let lives = |slots: &&Slots| self.workers.get(&slots.worker()).is_some_and(|worker| worker.expires_at > now);
+        let reserve = |slots: &Slots| Some((slots.reserve(&job.queue, &job.kind)?, slots.worker()));
+        self.lenders.iter().filter(lives).find_map(reserve)
+    }
+
+    pub(super) fn lend(&mut self, slots: Slots) {
+        self.lenders.retain(|slots| !slots.is_closed());
+        self.lenders.push(slots);
+    }
+}
