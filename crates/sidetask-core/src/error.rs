@@ -34,6 +34,7 @@ enum Kind {
     Discarded,
     Cancelled,
     Panicked,
+    Failed,
     TimedOut,
     PoolFull,
     Closed,
@@ -84,6 +85,8 @@ predicates! {
     is_cancelled = Kind::Cancelled,
     /// The function panicked.
     is_panic = Kind::Panicked,
+    /// A task in process returned an error, which is the [`source`](StdError::source) and can be downcast to its type.
+    is_failed = Kind::Failed,
     /// The function did not end in time.
     is_timeout = Kind::TimedOut,
     /// The blocking pool and its queue are full.
@@ -98,7 +101,9 @@ impl Error {
         Self(Box::new(Inner { kind, message: message.into(), source: None }))
     }
 
-    fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// Adds what caused it, in place of an earlier cause.
+    #[must_use]
+    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -214,6 +219,11 @@ impl Error {
     /// A function that panicked.
     pub fn panicked(name: &str, message: &str) -> Self {
         Self::new(Kind::Panicked, format!("`{name}` panicked: {message}"))
+    }
+
+    /// A task that returned an error.
+    pub fn failed(what: impl fmt::Display, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Failed, format!("{what} failed")).because(source)
     }
 
     /// A function that ran too long.

@@ -51,13 +51,18 @@ impl Publisher {
         Self(Arc::new(RwLock::new(Some(broadcast::channel(Self::BACKLOG).0))))
     }
 
+    /// Whether nobody listens, so that events need not be made.
+    pub fn is_idle(&self) -> bool {
+        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        sender.as_ref().is_none_or(|sender| sender.receiver_count() == 0)
+    }
+
     /// Hands out what one commit changed.
     pub fn publish(&self, events: Vec<Event>) {
-        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = &*sender
-            && sender.receiver_count() > 0
-            && !events.is_empty()
-        {
+        if events.is_empty() {
+            return;
+        }
+        if let Some(sender) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
             // An error here says only that nobody listens any more.
             let _ = sender.send(events.into());
         }

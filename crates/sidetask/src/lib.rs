@@ -1,7 +1,10 @@
 //! Background tasks: one function, run in this process, on a durable queue in a local file, or on many machines.
 
+mod blocking;
 pub mod memory;
+mod panics;
 
+pub use blocking::{BlockingPool, BlockingPoolBuilder, PoolStats};
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Error, Filter, IntoOutcome, JobId,
     JobRecord, Json, Kinds, Page, Progress, QueueStats, Registration, Registry, State, StateMap, StateNeed, Stats,

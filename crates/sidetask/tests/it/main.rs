@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
+mod blocking;
 mod macros;
 mod memory;
 mod ui;
+mod wait;

@@ -1,0 +1,131 @@
+//! The bounded pool of threads for code that blocks.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::{Arc, LazyLock};
+
+use sidetask_core::Error;
+
+use crate::panics;
+
+mod builder;
+mod submitted;
+mod threads;
+
+pub use builder::BlockingPoolBuilder;
+pub(crate) use submitted::Submitted;
+use threads::Threads;
+
+/// Threads for code that blocks: a bounded number of them, and a bounded queue before them. Cheap to clone; all clones
+/// are one pool.
+///
+/// An async runtime's own blocking threads are many (512 in tokio) and their queue has no bound, so that a slow disk
+/// takes the whole process down with it. This pool refuses work that it cannot hold, at once, with an error that says so.
+///
+/// - Threads are started when they are needed, and end when they were idle for a while.
+/// - **A running function cannot be stopped**, by no means: its thread goes on until it returns. What nobody waits for
+///   any more is dropped when it does.
+/// - Nothing here needs an async runtime: what [`run`](BlockingPool::run) returns can be awaited on any executor.
+/// - The pool never keeps the process from exiting: functions still running when `main` returns end with the process,
+///   wherever they are.
+/// - When the last clone is dropped, idle threads end at once and the others after the function that they run.
+///
+/// ```
+/// use sidetask::BlockingPool;
+///
+/// # async fn example() -> Result<(), sidetask::Error> {
+/// let pool = BlockingPool::builder().threads(4).queue(100).name("thumbnails").build()?;
+/// let size = pool.run(|| std::fs::metadata("Cargo.toml").map(|file| file.len())).await?;
+/// # assert!(size.unwrap() > 0);
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct BlockingPool(Arc<Threads>);
+
+impl BlockingPool {
+    /// A pool of its own, with limits of its own.
+    pub fn builder() -> BlockingPoolBuilder {
+        BlockingPoolBuilder::new()
+    }
+
+    /// The pool of the whole process, used wherever no other is given: 32 threads, 10,000 functions waiting, idle
+    /// threads end after 10 seconds.
+    ///
+    /// 32 threads keep a disk and a few slow services busy on any machine without the memory and the switching of
+    /// hundreds; work that only computes wants a pool of its own with one thread a core. 10,000 waiting functions are
+    /// minutes of work at milliseconds each, and some megabytes: whoever is further behind should be told.
+    pub fn shared() -> Self {
+        static SHARED: LazyLock<BlockingPool> = LazyLock::new(|| BlockingPoolBuilder::new().start());
+        SHARED.clone()
+    }
+
+    /// Runs `f` on a thread of the pool, from when the returned future is first polled. Needs no async runtime.
+    ///
+    /// # Errors
+    /// - [`is_pool_full`](Error::is_pool_full), at once, where every thread is busy and the queue is full, or the system
+    ///   gives no thread; `f` has not run then.
+    /// - [`is_panic`](Error::is_panic) where `f` panicked; its thread goes on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future before `f` began removes it from the queue. Afterwards `f` runs on to its end and its result
+    /// is dropped.
+    pub fn run<F, T>(&self, f: F) -> impl Future<Output = Result<T, Error>> + Send + 'static + use<F, T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.run_named(std::any::type_name::<F>(), f)
+    }
+
+    /// [`run`](Self::run), with the name that a panic is reported under.
+    pub(crate) fn run_named<N, F, T>(
+        &self,
+        name: N,
+        f: F,
+    ) -> impl Future<Output = Result<T, Error>> + Send + 'static + use<N, F, T>
+    where
+        N: AsRef<str> + Send + 'static,
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let pool = self.clone();
+        async move {
+            let ended = pool.submit(f)?.await;
+            ended.map_err(|payload| Error::panicked(name.as_ref(), panics::message(&*payload)))
+        }
+    }
+
+    /// Hands `f` to the pool at once.
+    pub(crate) fn submit<F, T>(&self, f: F) -> Result<Submitted<T>, Error>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        Submitted::to(self.clone(), f)
+    }
+
+    /// What the pool does at this moment.
+    pub fn stats(&self) -> PoolStats {
+        self.0.stats()
+    }
+}
+
+impl fmt::Debug for BlockingPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BlockingPool").field("limits", self.0.limits()).field("stats", &self.stats()).finish()
+    }
+}
+
+/// What a [`BlockingPool`] does at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// The threads that there are.
+    pub threads: usize,
+    /// The threads that run a function or are about to.
+    pub busy: usize,
+    /// The functions that wait for a thread.
+    pub queued: usize,
+}
