@@ -22,6 +22,18 @@ impl StateMap {
         self.values.insert(TypeId::of::<T>(), Arc::new(value));
     }
 
+    /// Adds the values of `other` whose types are not here yet.
+    pub fn fill_from(&mut self, other: &Self) {
+        for (type_id, value) in &other.values {
+            self.values.entry(*type_id).or_insert_with(|| Arc::clone(value));
+        }
+    }
+
+    /// Whether there is no value.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
     /// A clone of the value of this type.
     pub fn value<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
         self.values.get(&TypeId::of::<T>())?.downcast_ref::<T>().cloned()

@@ -3,6 +3,8 @@
 mod blocking;
 pub mod memory;
 mod panics;
+mod task;
+mod tasks;
 
 pub use blocking::{BlockingPool, BlockingPoolBuilder, PoolStats};
 pub use sidetask_core::{
@@ -11,6 +13,8 @@ pub use sidetask_core::{
     SystemClock, TaskError, TaskErrorKind, TaskFunction, TaskOptions, Timestamp, When, Work,
 };
 pub use sidetask_macros::task;
+pub use task::{IntoTask, Retry, Running, Task};
+pub use tasks::{Failure, OnError, Results, TaskKey, Tasks, TasksError, TasksHandle};
 
 /// What a store is made of, for those who write one.
 pub use sidetask_core as core;

@@ -1,6 +1,10 @@
 //! Panics of user code, as errors.
 
 use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 /// What a panic said.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
@@ -10,5 +14,41 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
         text
     } else {
         "no message"
+    }
+}
+
+/// Polls a future and makes its panic an error: what the panic said. The future is dropped as soon as it ends, so that
+/// a panic of that counts as well.
+pub(crate) struct Catch<'a, T>(Option<Pin<Box<dyn Future<Output = T> + Send + 'a>>>);
+
+impl<'a, T> Catch<'a, T> {
+    pub(crate) fn new(future: Pin<Box<dyn Future<Output = T> + Send + 'a>>) -> Self {
+        Self(Some(future))
+    }
+}
+
+impl<T> Future for Catch<'_, T> {
+    type Output = Result<T, String>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(mut future) = self.0.take() else {
+            return Poll::Ready(Err(String::from("it was polled after its end")));
+        };
+        // Whatever the panic left half done is dropped with the future and never seen again.
+        let polled = catch_unwind(AssertUnwindSafe(|| match future.as_mut().poll(cx) {
+            Poll::Ready(output) => {
+                drop(future);
+                Ok(output)
+            }
+            Poll::Pending => Err(future),
+        }));
+        match polled {
+            Ok(Ok(output)) => Poll::Ready(Ok(output)),
+            Ok(Err(future)) => {
+                self.0 = Some(future);
+                Poll::Pending
+            }
+            Err(payload) => Poll::Ready(Err(message(&*payload).to_owned())),
+        }
     }
 }

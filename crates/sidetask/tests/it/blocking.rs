@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::Duration;
 
 use sidetask::BlockingPool;
@@ -128,12 +128,15 @@ fn never_more_threads_than_allowed_and_all_of_them_used() {
     const THREADS: usize = 4;
     let pool = BlockingPool::builder().threads(THREADS).build().unwrap();
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    // The barrier lets nobody through before all threads run at once.
-    let barrier = Arc::new(Barrier::new(THREADS));
+    // None ends before all were handed over, and none passes before all threads run at once.
+    let (gate, barrier) = (Arc::new(Mutex::new(())), Arc::new(Barrier::new(THREADS)));
+    let closed = gate.lock().unwrap();
     let mut runs: Vec<_> = (0..THREADS * 10)
         .map(|_| {
-            let (now, most, barrier) = (Arc::clone(&now), Arc::clone(&most), Arc::clone(&barrier));
+            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
+            let (gate, barrier) = (Arc::clone(&gate), Arc::clone(&barrier));
             Box::pin(pool.run(move || {
+                drop(gate.lock().unwrap());
                 most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
                 barrier.wait();
                 now.fetch_sub(1, SeqCst);
@@ -142,6 +145,7 @@ fn never_more_threads_than_allowed_and_all_of_them_used() {
         .collect();
     assert!(runs.iter_mut().all(|run| begin(run).is_pending()));
     assert_eq!(pool.stats().threads, THREADS);
+    drop(closed);
     for run in runs {
         block_on_bare(run).unwrap();
     }

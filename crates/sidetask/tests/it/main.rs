@@ -3,7 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod blocking;
+mod calls;
+mod groups;
 mod macros;
 mod memory;
+mod task;
+mod tasks;
 mod ui;
 mod wait;

@@ -40,3 +40,27 @@ pub(crate) fn block_on_bare<F: Future>(future: F) -> F::Output {
         std::thread::park_timeout(LONG);
     }
 }
+
+/// Counts, for closures that run elsewhere. Cheap to clone; all clones are one counter.
+#[derive(Clone, Default)]
+pub(crate) struct Counter(std::sync::Arc<std::sync::atomic::AtomicUsize>);
+
+impl Counter {
+    /// Counts one more and answers the new number.
+    pub(crate) fn add(&self) -> usize {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst) + 1
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+/// Counts when it is dropped.
+pub(crate) struct OnDrop(pub(crate) Counter);
+
+impl Drop for OnDrop {
+    fn drop(&mut self) {
+        self.0.add();
+    }
+}
