@@ -139,6 +139,8 @@ pub struct Definition {
     options: TaskOptions,
     needs: Vec<StateNeed>,
     place: &'static Location<'static>,
+    /// The function's own type: what is added twice, and what only looks alike, is told apart by it.
+    function: TypeId,
     check: fn(&Json) -> Result<(), Error>,
     run: Arc<Run>,
 }
@@ -157,6 +159,7 @@ impl Definition {
             options: F::options(),
             needs: F::needs(),
             place: Location::caller(),
+            function: TypeId::of::<F>(),
             check: |args| args.decode::<F::Args>().map(drop),
             run: Arc::new(run),
         }
@@ -295,7 +298,8 @@ impl Registry {
         Arc::make_mut(&mut self.definitions[last])
     }
 
-    /// Checks that the registry can be used, and makes it ready for look-ups by kind.
+    /// Checks that the registry can be used, and makes it ready for look-ups by kind. A function that was added twice
+    /// is one function, with the options of the last time.
     ///
     /// # Errors
     /// Names every kind that two functions claim, with both places, and every name that cannot be used.
@@ -306,11 +310,11 @@ impl Registry {
             for kind in std::iter::once(&definition.kind).chain(&definition.aliases) {
                 check_name("kind", kind, &mut faults);
                 let Some(other) = self.by_kind.insert(kind.clone(), at) else { continue };
-                let other = self.definitions[other].place;
-                if other != definition.place {
+                let other = &self.definitions[other];
+                if other.function != definition.function {
                     faults.push(format!(
-                        "kind `{kind}` is claimed twice, at {other} and at {}: give one of them a `name` of its own",
-                        definition.place
+                        "kind `{kind}` is claimed twice, at {} and at {}: give one of them a `name` of its own",
+                        other.place, definition.place
                     ));
                 }
             }

@@ -1,5 +1,6 @@
 //! Closures as tasks.
 
+use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
@@ -132,6 +133,7 @@ pub(super) fn definition<M, H: Handler<M>>(
         options: TaskOptions::new(),
         needs: Vec::new(),
         place,
+        function: TypeId::of::<H>(),
         check: check::<M, H>,
         run: Arc::new(run),
     }

@@ -41,28 +41,31 @@ fn a_kind_claimed_twice_is_refused_with_both_places() {
 }
 
 #[test]
-fn adding_the_same_place_twice_is_one_function() {
+fn adding_one_function_twice_is_adding_it_once() {
     let mut registry = Registry::new();
     for _ in 0..2 {
         registry.register("a", |(): ()| async {});
     }
+    registry.add::<Greets>();
+    registry.add::<Greets>();
     registry.check().unwrap();
+}
+
+struct Greets;
+impl TaskFunction for Greets {
+    const KIND: &'static str = "greets";
+    type Args = ();
+    type Output = ();
+    fn needs() -> Vec<StateNeed> {
+        vec![StateNeed::of::<Arc<str>>()]
+    }
+    fn run((): (), _: Context, _: &StateMap) -> Result<Work<()>, TaskError> {
+        Ok(Work::future(async { Ok(()) }))
+    }
 }
 
 #[test]
 fn a_missing_state_names_task_and_type() {
-    struct Greets;
-    impl TaskFunction for Greets {
-        const KIND: &'static str = "greets";
-        type Args = ();
-        type Output = ();
-        fn needs() -> Vec<StateNeed> {
-            vec![StateNeed::of::<Arc<str>>()]
-        }
-        fn run((): (), _: Context, _: &StateMap) -> Result<Work<()>, TaskError> {
-            Ok(Work::future(async { Ok(()) }))
-        }
-    }
     let definition = Definition::of::<Greets>();
     let error = definition.check_states(&StateMap::new()).unwrap_err();
     assert!(error.is_missing_state());
