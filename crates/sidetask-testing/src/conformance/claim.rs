@@ -141,6 +141,7 @@ pub async fn never_shares_a_job(h: Harness) {
                 }
                 assert!(claimed.iter().all(|claimed| claimed.token.worker == worker));
                 mine.extend(ids(&claimed));
+                assert!(mine.len() <= JOBS, "jobs come again and again");
                 tokio::task::yield_now().await;
             }
         });

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Handed, JobId, Kinds, NewJob, Slots, State, Verdict, WorkerId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -63,6 +64,23 @@ pub async fn fills_a_free_slot(h: Harness) {
     assert_eq!(lender.places.available_permits(), 2, "the place is free when the job's permit is dropped");
     assert!(lender.handed.try_recv().is_err(), "a job is handed over once");
     assert!(h.claim(lender.worker, 10).await.is_empty(), "nobody else can claim it");
+    assert_eq!(h.finish(token, done()).await, Verdict::Accepted(State::Completed));
+}
+
+/// A handed job that is given back has a greater fence with its next holder, and the first is shut out.
+pub async fn fences_what_was_handed(h: Harness) {
+    let mut lender = Lender::new(&h, 1).await;
+    h.add(work()).await;
+    if !h.hands_off {
+        return;
+    }
+    let stale = lender.next().await.job.token;
+    let released = Outcome::Released(Duration::ZERO);
+    assert_eq!(h.finish(stale, released).await, Verdict::Accepted(State::Available));
+    let token = h.claim_only(lender.worker).await;
+    assert_eq!(token.attempt, 1);
+    assert!(token.fence > stale.fence, "{token:?} after {stale:?}");
+    assert_eq!(h.finish(stale, done()).await, Verdict::LeaseLost);
     assert_eq!(h.finish(token, done()).await, Verdict::Accepted(State::Completed));
 }
 

@@ -71,6 +71,7 @@ pub async fn pages_cover_everything_once(h: Harness) {
         let Some(&last) = jobs.last() else { break };
         assert!(jobs.len() <= 10);
         seen.extend(jobs);
+        assert!(seen.len() <= stored.len(), "jobs come again and again");
         page = page.after(last);
         h.enqueue(works(3)).await;
         h.cancel(stored[20]).await;
@@ -84,6 +85,7 @@ pub async fn pages_cover_everything_once(h: Harness) {
         let jobs = listed(&h, Filter::all().kind("a"), page).await;
         let Some(&last) = jobs.last() else { break };
         filtered.extend(jobs);
+        assert!(filtered.len() <= stored.len(), "jobs come again and again");
         page = page.after(last);
     }
     assert_eq!(filtered.len(), 27);

@@ -11,9 +11,12 @@ use crate::harness::{in_queue, work};
 pub(super) async fn counted(h: &Harness, queue: &str) -> Counts {
     let mut counts = Counts::default();
     let mut page = Page::first(Page::MOST);
+    let mut last_seen = None;
     loop {
         let jobs = h.store.list(Filter::all().queue(queue), page).await.unwrap();
         let Some(last) = jobs.last() else { return counts };
+        assert!(last_seen.is_none_or(|seen| last.id < seen), "pages do not go on");
+        last_seen = Some(last.id);
         page = page.after(last.id);
         for job in jobs {
             counts.set(job.state, counts.count(job.state) + 1);
