@@ -18,8 +18,18 @@ use inner::Inner;
 
 /// A store that keeps its jobs in memory, for work that may be lost with the process, and for tests.
 ///
-/// It does everything that a durable store does: leases, fencing, rescue, events, hand-off. No call waits for anything,
-/// so that each future completes when it is first polled.
+/// It does everything that a durable store does: leases, fencing, rescue, events, hand-off. A job is safe from panics
+/// and failures once it is accepted, and gone with the process; it runs at least once unless that ends first. No call
+/// waits for anything: each future completes when it is first polled, so that there is nothing to cancel.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sidetask::core::Store;
+/// use sidetask::memory::MemoryStore;
+///
+/// let store: Arc<dyn Store> = Arc::new(MemoryStore::builder().keep_finished(100).build());
+/// ```
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
@@ -46,7 +56,8 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing in here runs code of others, so that a panic would leave no change half made.
+        // The clock is the only code of others that runs in here, and never while a job is out of its place: whatever
+        // panicked, no change is half made.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

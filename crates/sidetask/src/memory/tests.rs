@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
@@ -68,6 +69,7 @@ async fn no_index_outlives_its_jobs() {
     let jobs = jobs.map(|job| NewJob { key: Some(job.priority.to_string()), ..job }).collect();
     let ids: Vec<JobId> = store.enqueue(jobs).await.unwrap().iter().map(|answer| answer.id).collect();
     let holder = worker(&store).await;
+    store.lend(Slots::new(holder, Kinds::default(), HashMap::new()).0);
     claim(&store, holder).await;
     store.leave(holder).await.unwrap();
     let holder = worker(&store).await;
@@ -78,6 +80,7 @@ async fn no_index_outlives_its_jobs() {
 
     let inner = store.lock();
     assert!(inner.jobs.is_empty() && inner.keys.is_empty() && inner.waiting.is_empty() && inner.orphans.is_empty());
+    assert!(inner.lenders.is_empty(), "a worker that left takes its slots with it");
     assert!(inner.ended.values().all(std::collections::BTreeSet::is_empty));
     assert!(inner.queues.values().all(|queue| queue.available.is_empty() && queue.counts.total() == 0));
     assert!(inner.workers.values().all(|worker| worker.running.is_empty()));
