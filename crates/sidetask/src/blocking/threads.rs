@@ -43,6 +43,13 @@ struct State {
     closed: bool,
 }
 
+/// What the thread for a new function does.
+enum Thread {
+    Wakes,
+    Starts(String),
+    IsBusy,
+}
+
 impl Threads {
     pub(super) fn new(limits: Limits) -> Self {
         Self(Arc::new(Shared { limits, state: Mutex::default(), wake: Condvar::new() }))
@@ -57,27 +64,28 @@ impl Threads {
         let limits = self.limits();
         let mut state = self.0.lock();
         let number = state.next;
-        let start = state.idle == 0 && state.threads < limits.threads;
-        if state.idle > 0 {
+        let thread = if state.idle > 0 {
             state.idle -= 1;
             state.wakes += 1;
             state.coming += 1;
-        } else if start {
+            Thread::Wakes
+        } else if state.threads < limits.threads {
             state.threads += 1;
             state.started += 1;
             state.coming += 1;
-        } else if !state.has_room(limits) {
+            Thread::Starts(format!("{}-{}", limits.name, state.started))
+        } else if state.has_room(limits) {
+            Thread::IsBusy
+        } else {
             return Err(Error::pool_full(limits.threads, limits.queue));
-        }
+        };
         state.next += 1;
         state.queue.push_back((number, f));
-        let name = if start { Some(format!("{}-{}", limits.name, state.started)) } else { None };
-        let wakes = state.wakes > 0;
         drop(state);
-        match name {
-            Some(name) => self.start(name, number)?,
-            None if wakes => self.0.wake.notify_one(),
-            None => {}
+        match thread {
+            Thread::Wakes => self.0.wake.notify_one(),
+            Thread::Starts(name) => self.start(name, number)?,
+            Thread::IsBusy => {}
         }
         Ok(number)
     }

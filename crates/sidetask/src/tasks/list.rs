@@ -120,3 +120,24 @@ impl fmt::Debug for TasksHandle {
         f.debug_tuple("TasksHandle").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Task;
+
+    #[test]
+    fn a_list_that_ran_for_the_last_time_takes_nothing_more() {
+        let (list, mut places) = (List::new(), Vec::new());
+        let add = || list.add(Task::new(|| async {})).map(|key| key.index());
+        assert_eq!(add(), Some(0));
+        assert!(list.take_added(&mut places, true), "not the end: one was added");
+        assert_eq!(add(), Some(1));
+        assert!(list.take_added(&mut places, false));
+        assert!(!list.take_added(&mut places, false));
+        assert_eq!(add(), Some(2));
+        assert!(list.take_added(&mut places, true));
+        assert!(!list.take_added(&mut places, true));
+        assert_eq!((add(), places.len(), list.len()), (None, 3, 3));
+    }
+}

@@ -49,7 +49,6 @@ impl Tasks {
             }
             let place = &mut self.places[at];
             let outcome = match &mut place.member {
-                Some(_) if lent.is_stopped() => None,
                 Some(member) => member.run(&lent).await,
                 None => Some(Err(place.gone())),
             };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sidetask::BlockingPool;
 
-use crate::wait::{block_on, block_on_bare, until};
+use crate::wait::{begin, block_on, block_on_bare, until};
 
 /// A pool of one thread that is busy until the sender is used or dropped.
 fn busy_pool(queue: usize) -> (BlockingPool, mpsc::Sender<()>, std::thread::JoinHandle<()>) {
@@ -14,11 +14,6 @@ fn busy_pool(queue: usize) -> (BlockingPool, mpsc::Sender<()>, std::thread::Join
     let waiter = std::thread::spawn(move || block_on_bare(run).unwrap());
     until("the thread is busy", || (pool.stats().busy, pool.stats().queued) == (1, 0));
     (pool, release, waiter)
-}
-
-/// Polls a future once.
-fn begin<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
-    std::pin::Pin::new(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
 }
 
 #[test]
@@ -156,7 +151,8 @@ fn never_more_threads_than_allowed_and_all_of_them_used() {
 fn one_thread_serves_calls_one_after_another() {
     let pool = BlockingPool::builder().threads(8).build().unwrap();
     for _ in 0..50 {
-        block_on_bare(pool.run(|| ())).unwrap();
+        let name = block_on_bare(pool.run(|| std::thread::current().name().map(str::to_owned))).unwrap();
+        assert_eq!(name.as_deref(), Some("sidetask-pool-1"));
         until("the thread is idle", || pool.stats().busy == 0);
     }
     assert_eq!(pool.stats().threads, 1);

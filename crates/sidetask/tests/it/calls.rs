@@ -9,7 +9,7 @@ use sidetask::{
 };
 use tokio::time::Instant;
 
-use crate::wait::{Counter, LONG};
+use crate::wait::{Counter, LONG, begin};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -50,15 +50,19 @@ async fn a_call_finds_its_function_and_takes_states() {
 async fn a_list_lends_states_to_its_calls_and_to_lists_within() {
     let mut within = Tasks::group();
     let inner = within.add_task(greet("Bob"));
+    let mut with_another = Tasks::new().state(7_u8);
+    let lent = with_another.add_task(greet("Dan"));
     let mut own = Tasks::new().state(Greeting("Salut"));
     let owned = own.add_task(greet("Cid"));
     let mut tasks = Tasks::new().state(Greeting("Hallo"));
     let (first, within, own) = (tasks.add_task(greet("Ada")), tasks.add_task(within), tasks.add_task(own));
+    let with_another = tasks.add_task(with_another);
 
     let mut results = tasks.await.unwrap();
     assert_eq!(results.take(first).unwrap(), "Hallo, Ada");
     assert_eq!(results.take(within).unwrap().take(inner).unwrap(), "Hallo, Bob");
     assert_eq!(results.take(own).unwrap().take(owned).unwrap(), "Salut, Cid");
+    assert_eq!(results.take(with_another).unwrap().take(lent).unwrap(), "Hallo, Dan");
 }
 
 #[tokio::test]
@@ -158,13 +162,16 @@ impl TaskFunction for Spin {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_call_that_runs_out_of_time_sees_that_it_is_cancelled() {
-    let ((begun, _has_begun), (ended, has_ended)) = (mpsc::channel(), mpsc::channel());
+    let ((begun, has_begun), (ended, has_ended)) = (mpsc::channel(), mpsc::channel());
     let mut registry = Registry::new();
     registry.add::<Spin>();
     let spin = Task::from(Call::of::<Spin>(&()).max_attempts(1)).state(Signals { begun, ended });
-    assert!(spin.registry(registry).timeout(Duration::from_millis(5)).await.unwrap_err().is_timeout());
+    let mut future = spin.registry(registry).timeout(SECOND).into_future();
+    assert!(begin(&mut future).is_pending());
+    has_begun.recv_timeout(LONG).unwrap();
+    assert!(future.await.unwrap_err().is_timeout());
     has_ended.recv_timeout(LONG).unwrap();
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 use sidetask::{BlockingPool, Task, TaskError, Tasks};
 use tokio::sync::{Barrier, oneshot};
 
-use crate::wait::{Counter, LONG, OnDrop, block_on_bare};
+use crate::wait::{Counter, LONG, OnDrop, block_on_bare, eventually};
 
 /// Ends with an error once the receiver is told.
 fn fails_after(told: oneshot::Receiver<()>) -> Task {
@@ -85,23 +85,26 @@ async fn a_failure_waits_for_threads_and_removes_what_waits_for_one() {
     let pool = BlockingPool::builder().threads(1).build().unwrap();
     let (begun, has_begun) = oneshot::channel();
     let (release, held) = mpsc::channel::<()>();
-    let never = Counter::default();
-    let counter = never.clone();
+    let (never, removed) = (Counter::default(), Counter::default());
+    let (counter, guard) = (never.clone(), OnDrop(removed.clone()));
 
-    let mut tasks = Tasks::group().pool(pool.clone());
+    let mut tasks = Tasks::group().pool(pool);
     let runs = tasks.add_task(Task::blocking_once(move || {
         begun.send(()).unwrap();
         held.recv().unwrap();
         "ran to its end".to_owned()
     }));
-    tasks.add_task(Task::blocking(move || counter.add()));
+    tasks.add_task(Task::blocking_once(move || {
+        counter.add();
+        drop(guard);
+    }));
     tasks.add_task(fails_after(has_begun));
-    let mut group = tasks.into_future();
-    assert!(tokio::time::timeout(Duration::from_millis(50), &mut group).await.is_err(), "it waits for the thread");
-    assert_eq!((pool.stats().busy, pool.stats().queued), (1, 0));
+    let group = tokio::spawn(tasks.into_future());
+    eventually(|| removed.count() == 1).await;
+    assert!(!group.is_finished(), "it waits for the thread");
 
     release.send(()).unwrap();
-    let mut error = group.await.unwrap_err();
+    let mut error = tokio::time::timeout(LONG, group).await.unwrap().unwrap().unwrap_err();
     assert_eq!((error.failures().len(), error.unfinished()), (1, &[1][..]));
     assert_eq!(error.results().take(runs).as_deref(), Some("ran to its end"));
     assert_eq!(never.count(), 0);
@@ -203,14 +206,44 @@ async fn dropping_the_future_cancels_the_group_and_a_later_run_says_so() {
     tasks.add_task(endless(&dropped).named("endless"));
     let waited = tokio::time::timeout(Duration::from_millis(5), tasks.run()).await;
     assert!(waited.is_err());
-    let gone = async {
-        while dropped.count() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(LONG, gone).await.unwrap();
+    eventually(|| dropped.count() == 1).await;
 
     let error = tasks.run().await.unwrap_err();
     assert!(error.failures()[0].error.is_cancelled());
     assert!(error.failures()[0].error.to_string().contains("`endless`"), "{error:?}");
+}
+
+#[tokio::test]
+async fn what_a_running_member_adds_runs_beside_it() {
+    let mut tasks = Tasks::group();
+    let handle = tasks.handle();
+    tasks.add_task(Task::once(async move {
+        let (tell, told) = oneshot::channel();
+        handle.add_task(Task::once(async move { tell.send(7).is_ok() }))?;
+        Ok::<u8, TaskError>(told.await?)
+    }));
+    let mut results = tokio::time::timeout(LONG, tasks.into_future()).await.unwrap().unwrap();
+    assert_eq!((results.len(), results.take_at(0)), (2, Some(7_u8)));
+}
+
+#[tokio::test]
+async fn a_list_in_order_within_a_group_that_ends_begins_nothing_more() {
+    let dropped = Counter::default();
+    let (begun, has_begun) = oneshot::channel();
+    let ran = Counter::default();
+    let (guard, counter) = (dropped.clone(), ran.clone());
+
+    let mut within = Tasks::new();
+    within.add_task(Task::blocking_once(move || {
+        let told = begun.send(());
+        crate::wait::until("the group ends", || guard.count() == 1);
+        assert_eq!(told, Ok(()));
+    }));
+    within.add_task(Task::blocking(move || counter.add()));
+    let mut tasks = Tasks::group();
+    tasks.add_task(within);
+    tasks.add_task(endless(&dropped));
+    tasks.add_task(fails_after(has_begun));
+    let error = tokio::time::timeout(LONG, tasks.into_future()).await.unwrap().unwrap_err();
+    assert_eq!((error.unfinished(), ran.count()), (&[0, 1][..], 0));
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sidetask::{Backoff, BlockingPool, Retry, Task, TaskError};
 use tokio::time::Instant;
 
-use crate::wait::{Counter, LONG, OnDrop, block_on_bare, until};
+use crate::wait::{Counter, LONG, OnDrop, begin, block_on_bare, eventually, until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -201,16 +201,21 @@ async fn a_timeout_ends_each_attempt_of_async_code() {
     assert_eq!((begin.elapsed(), dropped.count()), (6 * SECOND, 2));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_blocking_call_goes_on_after_its_timeout() {
+    let (begun, has_begun) = mpsc::channel();
     let (release, held) = mpsc::channel::<()>();
     let ended = Counter::default();
     let counter = ended.clone();
     let task = Task::blocking(move || {
+        begun.send(()).unwrap();
         held.recv().unwrap();
         counter.add();
     });
-    assert!(task.timeout(Duration::from_millis(5)).await.unwrap_err().is_timeout());
+    let mut future = task.timeout(SECOND).into_future();
+    assert!(begin(&mut future).is_pending());
+    has_begun.recv_timeout(LONG).unwrap();
+    assert!(future.await.unwrap_err().is_timeout());
     assert_eq!(ended.count(), 0);
     release.send(()).unwrap();
     until("the call ended", || ended.count() == 1);
@@ -226,12 +231,13 @@ async fn the_next_attempt_takes_over_a_blocking_call_that_still_runs() {
         held.recv().unwrap();
         7
     });
-    // The wait after the first attempt is where the call is let go, so that the second finds it ended or ending.
+    // The call is let go after the first attempt, so that a later one finds it ended.
     let backoff = Backoff::function(move |_| {
-        release.send(()).unwrap();
+        // Only the first is received.
+        let _ = release.send(());
         Duration::ZERO
     });
-    let task = task.timeout(Duration::from_millis(200)).retry(Retry::attempts(2).backoff(backoff));
+    let task = task.timeout(Duration::from_millis(10)).retry(Retry::attempts(1000).backoff(backoff));
     assert_eq!((task.await.unwrap(), begun.count()), (7, 1));
 }
 
@@ -272,7 +278,7 @@ async fn a_full_pool_is_an_error_and_can_be_retried() {
 #[tokio::test]
 async fn a_spawned_task_runs_at_once_and_gives_its_result() {
     let mut running = Task::new(|| async { 5 }).spawn();
-    until_ready(|| running.is_finished()).await;
+    eventually(|| running.is_finished()).await;
     assert_eq!((&mut running).await.unwrap(), 5);
     assert!(running.await.unwrap_err().is_cancelled());
 }
@@ -299,13 +305,4 @@ fn spawning_outside_of_a_runtime_is_an_error() {
     let running = Task::new(|| async {}).spawn();
     assert!(running.is_finished());
     assert!(block_on_bare(running).unwrap_err().is_configuration());
-}
-
-async fn until_ready(mut condition: impl FnMut() -> bool) {
-    let waited = tokio::time::timeout(LONG, async {
-        while !condition() {
-            tokio::task::yield_now().await;
-        }
-    });
-    waited.await.unwrap();
 }

@@ -1,9 +1,9 @@
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use sidetask::{BlockingPool, Error, OnError, Task, TaskError, Tasks, TasksError};
 
-use crate::wait::{Counter, block_on_bare};
+use crate::wait::{Counter, LONG, begin, block_on_bare};
 
 /// A task that counts.
 fn counting(counter: &Counter) -> Task {
@@ -112,6 +112,26 @@ async fn what_runs_once_is_refused_the_second_time() {
     let error = tasks.run().await.unwrap_err();
     assert_eq!(error.failures().len(), 2);
     assert!(error.failures().iter().all(|failure| failure.error.is_configuration()));
+}
+
+#[tokio::test]
+async fn a_later_run_does_not_take_over_a_blocking_call_of_an_earlier_one() {
+    let (begun, has_begun) = mpsc::channel();
+    let (release, held) = mpsc::channel();
+    let calls = Counter::default();
+    let mut tasks = Tasks::from(vec![Task::blocking(move || {
+        let call = calls.add();
+        begun.send(())?;
+        held.recv()?;
+        Ok::<_, TaskError>(call)
+    })]);
+    let mut first = Box::pin(tasks.run());
+    assert!(begin(&mut first).is_pending());
+    has_begun.recv_timeout(LONG).unwrap();
+    drop(first);
+    release.send(()).unwrap();
+    release.send(()).unwrap();
+    assert_eq!(tasks.run().await.unwrap().take_all::<usize>(), [2]);
 }
 
 #[tokio::test]

@@ -41,6 +41,21 @@ pub(crate) fn block_on_bare<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// Waits until `condition` is true, letting others on this runtime run.
+pub(crate) async fn eventually(mut condition: impl FnMut() -> bool) {
+    let waited = tokio::time::timeout(LONG, async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    });
+    waited.await.unwrap();
+}
+
+/// Polls a future once.
+pub(crate) fn begin<F: Future + Unpin>(future: &mut F) -> std::task::Poll<F::Output> {
+    std::pin::Pin::new(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
 /// Counts, for closures that run elsewhere. Cheap to clone; all clones are one counter.
 #[derive(Clone, Default)]
 pub(crate) struct Counter(std::sync::Arc<std::sync::atomic::AtomicUsize>);
