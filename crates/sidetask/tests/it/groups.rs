@@ -239,7 +239,10 @@ async fn a_list_in_order_within_a_group_that_ends_begins_nothing_more() {
         crate::wait::until("the group ends", || guard.count() == 1);
         assert_eq!(told, Ok(()));
     }));
-    within.add_task(Task::blocking(move || counter.add()));
+    within.add_task(Task::new(move || {
+        counter.add();
+        async {}
+    }));
     let mut tasks = Tasks::group();
     tasks.add_task(within);
     tasks.add_task(endless(&dropped));

@@ -7,6 +7,7 @@ mod calls;
 mod groups;
 mod macros;
 mod memory;
+mod spawned;
 mod task;
 mod tasks;
 mod ui;
