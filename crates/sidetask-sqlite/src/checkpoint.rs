@@ -1,12 +1,13 @@
 //! Keeps the write-ahead log short, in the background, so that no commit has to.
 
+use std::error::Error;
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::Connection;
-
+use crate::connection;
 use crate::writer::Shared;
 
 /// Between two checkpoints under load. Every 50 ms kept the longest stall of a commit under 6 ms.
@@ -59,22 +60,22 @@ impl Signal {
     }
 }
 
+/// A log of this many pages should begin anew. A commit that makes the file longer takes twice as long as one that
+/// writes over its beginning.
+const LONG: i64 = 1000;
+
 /// Starts the thread. It ends with the writer.
-pub(crate) fn start(
-    path: &Path,
-    shared: Arc<Shared>,
-) -> Result<thread::JoinHandle<()>, Box<dyn std::error::Error + Send + Sync>> {
-    let conn = crate::connection::checkpointer(path)?;
+pub(crate) fn start(path: &Path, shared: Arc<Shared>) -> Result<JoinHandle<()>, Box<dyn Error + Send + Sync>> {
+    let conn = connection::checkpointer(path)?;
     let run = move || {
         while shared.dirty.wait(INTERVAL) {
-            if let Err(error) = checkpoint(&conn) {
-                tracing::warn!(%error, "cannot move the write-ahead log into the database; trying again after the next commit");
+            match connection::checkpoint(&conn) {
+                Ok(pages) => shared.log_is_long.store(pages >= LONG, Ordering::Relaxed),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot checkpoint the write-ahead log; trying again after the next commit");
+                }
             }
         }
     };
     Ok(thread::Builder::new().name("sidetask-checkpoint".into()).spawn(run)?)
-}
-
-fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
-    conn.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
 }

@@ -35,6 +35,11 @@ pub(crate) fn limit(conn: &Connection, bytes: u64) -> rusqlite::Result<()> {
     conn.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
 }
 
+/// Moves what it can of the log into the database, waiting for nobody. Answers how many pages the log has.
+pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<i64> {
+    conn.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?.query_row([], |row| row.get(1))
+}
+
 /// A connection for checkpoints. A checkpoint that waited for a lock would hold up the next one, so it waits for none.
 pub(crate) fn checkpointer(path: &Path) -> rusqlite::Result<Connection> {
     let mut conn = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -69,6 +69,7 @@ impl SqliteStore {
             lent: Lent::default(),
             ids: IdSource::new(),
             dirty: Signal::default(),
+            log_is_long: AtomicBool::new(false),
             wrote: AtomicBool::new(false),
         });
         let cannot = |error| Error::storage(format!("cannot {action}"), error);

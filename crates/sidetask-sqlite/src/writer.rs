@@ -4,16 +4,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use sidetask_core::{Clock, Error, Event, IdSource, Publisher};
 use tokio::sync::oneshot;
 
+use crate::connection;
 use crate::error::explain;
 use crate::unit::{Aftermath, Lent, Unit};
 
 /// The most requests that one commit answers.
 const GROUP: usize = 1024;
+
+/// How long the thread stays awake after a commit, for what follows on it.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// What the writer shares with whoever asks it.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) ids: IdSource,
     /// Set by each commit, cleared by the checkpointer.
     pub(crate) dirty: crate::checkpoint::Signal,
+    /// Set by the checkpointer when it has moved most of a log that should begin anew.
+    pub(crate) log_is_long: AtomicBool,
     /// Whether the writer committed since the watcher looked last.
     pub(crate) wrote: AtomicBool,
 }
@@ -126,6 +133,18 @@ impl Writer {
     }
 }
 
+/// The next request. Whoever was just answered often asks again at once, sooner than a sleeping thread wakes up.
+fn next(requests: &Receiver<Message>) -> Option<Message> {
+    let begun = Instant::now();
+    while begun.elapsed() < LINGER {
+        if let Ok(message) = requests.try_recv() {
+            return Some(message);
+        }
+        thread::yield_now();
+    }
+    requests.recv().ok()
+}
+
 struct Loop {
     conn: Connection,
     shared: Arc<Shared>,
@@ -140,7 +159,7 @@ impl Loop {
         self.seen = self.data_version().unwrap_or(0);
         let mut group = Vec::new();
         let mut open = true;
-        while open && let Ok(first) = requests.recv() {
+        while open && let Some(first) = next(requests) {
             let mut look = false;
             let mut next = Some(first);
             while let Some(message) = next {
@@ -153,6 +172,7 @@ impl Loop {
             }
             if !group.is_empty() {
                 self.serve(&mut group);
+                self.restart_log();
             } else if look {
                 self.look();
             }
@@ -185,8 +205,6 @@ impl Loop {
             work.settle(Ok(()));
         }
         self.shared.publisher.publish(aftermath.events);
-        self.shared.wrote.store(true, Ordering::Relaxed);
-        self.shared.dirty.set();
     }
 
     fn commit(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
@@ -202,6 +220,7 @@ impl Loop {
 
     fn apply(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
         let version = self.data_version()?;
+        let changes = self.conn.total_changes();
         let mut unit = Unit::new(&self.conn, self.shared.clock.now(), &self.shared.ids, &self.shared.lent);
         if version != self.seen {
             unit.event(Event::Changed);
@@ -212,6 +231,10 @@ impl Loop {
         let aftermath = unit.finish()?;
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         self.seen = version;
+        if self.conn.total_changes() != changes {
+            self.shared.wrote.store(true, Ordering::Relaxed);
+            self.shared.dirty.set();
+        }
         Ok(aftermath)
     }
 
@@ -227,6 +250,16 @@ impl Loop {
             self.synced = durable;
         }
         Ok(())
+    }
+
+    /// The log begins anew only after a checkpoint of all of it, and under load the checkpointer never gets that far:
+    /// more is written while it works. Now and then the writer does the rest itself, which is little.
+    fn restart_log(&self) {
+        if self.shared.log_is_long.swap(false, Ordering::Relaxed)
+            && let Err(error) = connection::checkpoint(&self.conn)
+        {
+            tracing::warn!(%error, "cannot checkpoint the write-ahead log");
+        }
     }
 
     fn look(&mut self) {
@@ -274,6 +307,7 @@ mod tests {
             lent: Lent::default(),
             ids: IdSource::new(),
             dirty: crate::checkpoint::Signal::default(),
+            log_is_long: AtomicBool::new(false),
             wrote: AtomicBool::new(false),
         });
         let mut writer = Loop { conn, shared, seen: 0, synced: true };

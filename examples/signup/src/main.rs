@@ -1,0 +1,86 @@
+//! A web service that answers at once and sends the welcome e-mail afterwards.
+//!
+//! `cargo run --release --example signup -- [--port 8080] [--database FILE] [--concurrency 10] [--task-ms 20]`
+
+#![expect(clippy::print_stdout, reason = "it tells the person who started it where to look")]
+
+mod app;
+mod mail;
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::mail::Mailer;
+
+/// Answers sign-ups at once and sends the welcome e-mail afterwards.
+#[derive(Debug, Parser)]
+struct Options {
+    /// The port to listen on, on this machine only. 0 takes a free one.
+    #[arg(long, default_value_t = 8080)]
+    port: u16,
+    /// The file that keeps the jobs, or a URL such as `memory:`.
+    #[arg(long, default_value = "signup.db")]
+    database: String,
+    /// How many e-mails are sent at once.
+    #[arg(long, default_value_t = 10)]
+    concurrency: usize,
+    /// How long sending one takes, in milliseconds.
+    #[arg(long, default_value_t = 20)]
+    task_ms: u64,
+}
+
+/// How long a stop waits for e-mails that are being sent.
+const DRAIN: Duration = Duration::from_secs(25);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let options = Options::parse();
+
+    let client = sidetask::connect(url(&options.database)).await?;
+    let worker = client
+        .worker()
+        .queue("mail", options.concurrency)
+        .state(Mailer { takes: Duration::from_millis(options.task_ms) })
+        .start()
+        .await?;
+
+    let listener = TcpListener::bind(("127.0.0.1", options.port))
+        .await
+        .with_context(|| format!("cannot listen on port {}: choose another with --port", options.port))?;
+    let address = listener.local_addr()?;
+    println!("Listening on http://{address}; jobs are kept in {}. Try:", options.database);
+    println!("  curl -d '{{\"email\": \"ada@example.com\"}}' -H 'content-type: application/json' http://{address}/signup");
+    println!("  curl http://{address}/stats");
+
+    axum::serve(listener, app::router(client.clone())).with_graceful_shutdown(stopped()).await?;
+    let report = worker.shutdown(DRAIN).await;
+    println!("Stopped: {report}");
+    Ok(client.close().await?)
+}
+
+/// A database without a scheme is a file.
+fn url(database: &str) -> String {
+    let is_url = database.split_once(':').is_some_and(|(scheme, _)| scheme.chars().all(|c| c.is_ascii_lowercase()));
+    if is_url { database.to_owned() } else { format!("sqlite:{database}") }
+}
+
+/// Completes when the program is told to end. Told again, it ends at once.
+async fn stopped() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let mut told = async || {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    told().await;
+    tokio::spawn(async move {
+        told().await;
+        std::process::exit(130);
+    });
+}
