@@ -291,7 +291,7 @@ impl NewJob {
 }
 
 /// Adds what is wrong with a name to `faults`.
-pub(crate) fn check_name(what: &str, name: &str, faults: &mut Vec<String>) {
+pub fn check_name(what: &str, name: &str, faults: &mut Vec<String>) {
     if name.is_empty() || name.len() > NewJob::NAME_BYTES || name.chars().any(char::is_control) {
         faults.push(format!(
             "a {what} must have 1 to {} bytes and no control characters: got {:?} of {} bytes",

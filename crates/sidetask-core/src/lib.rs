@@ -49,6 +49,7 @@ pub use task_error::{TaskError, TaskErrorKind};
 /// What the macros and the facade need and nobody else should use.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::call::check_name;
     pub use crate::kind::{kind_bytes, kind_len, kind_str};
     pub use crate::registry::Argument;
     pub use crate::task_error::{NotResult, Returns, ViaBox, ViaInto, Wrap};

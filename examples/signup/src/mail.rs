@@ -20,11 +20,7 @@ pub(crate) struct Receipt {
 }
 
 #[task(queue = "mail", max_attempts = 5, timeout = "30s")]
-pub(crate) async fn send_welcome(
-    #[state] mailer: Mailer,
-    cx: Context,
-    email: String,
-) -> Result<Receipt, TaskError> {
+pub(crate) async fn send_welcome(#[state] mailer: Mailer, cx: Context, email: String) -> Result<Receipt, TaskError> {
     cx.progress(0, 2).message("rendering").await?;
     tokio::time::sleep(mailer.takes / 2).await;
     cx.progress(1, 2).message("sending").await?;

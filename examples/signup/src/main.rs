@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::Parser;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::mail::Mailer;
 
@@ -54,7 +54,9 @@ async fn main() -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on port {}: choose another with --port", options.port))?;
     let address = listener.local_addr()?;
     println!("Listening on http://{address}; jobs are kept in {}. Try:", options.database);
-    println!("  curl -d '{{\"email\": \"ada@example.com\"}}' -H 'content-type: application/json' http://{address}/signup");
+    println!(
+        "  curl -d '{{\"email\": \"ada@example.com\"}}' -H 'content-type: application/json' http://{address}/signup"
+    );
     println!("  curl http://{address}/stats");
 
     axum::serve(listener, app::router(client.clone())).with_graceful_shutdown(stopped()).await?;
@@ -72,15 +74,16 @@ fn url(database: &str) -> String {
 /// Completes when the program is told to end. Told again, it ends at once.
 async fn stopped() {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
-    let mut told = async || {
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminate.recv() => {}
-        }
-    };
-    told().await;
+    told(&mut terminate).await;
     tokio::spawn(async move {
-        told().await;
+        told(&mut terminate).await;
         std::process::exit(130);
     });
+}
+
+async fn told(terminate: &mut Signal) {
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }

@@ -4,7 +4,10 @@
 
 mod blocking;
 mod calls;
+mod client;
+mod faulty;
 mod groups;
+mod kit;
 mod macros;
 mod memory;
 mod spawned;
@@ -12,3 +15,4 @@ mod task;
 mod tasks;
 mod ui;
 mod wait;
+mod worker;

@@ -32,7 +32,10 @@ async fn a_signup_is_accepted_and_its_job_ends_with_a_receipt() {
     assert_eq!(status, StatusCode::ACCEPTED);
     let id = accepted["job_id"].as_str().unwrap();
     let (_, waiting) = ask(&app, get(&format!("/jobs/{id}"))).await;
-    assert_eq!((&waiting["state"], &waiting["attempt"], &waiting["output"]), (&json!("available"), &json!(0), &Value::Null));
+    assert_eq!(
+        (&waiting["state"], &waiting["attempt"], &waiting["output"]),
+        (&json!("available"), &json!(0), &Value::Null)
+    );
 
     let worker = client.worker().queue("mail", 1).state(Mailer { takes: Duration::ZERO }).start().await.unwrap();
     client.handle::<Value>(id.parse().unwrap()).wait().await.unwrap();

@@ -1,0 +1,243 @@
+//! Giving jobs to a store, and asking it about them.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use sidetask_core::{
+    Call, Enqueued, Error, Filter, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats, Store,
+};
+
+use crate::worker::WorkerBuilder;
+
+mod builder;
+mod hub;
+mod job;
+mod progress;
+
+pub use builder::ClientBuilder;
+use hub::Hub;
+pub use job::Job;
+pub use progress::ProgressStream;
+
+/// The `#[task]` functions of this program, against which calls by kind are checked.
+static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
+    let mut registry = Registry::discovered();
+    if let Err(error) = registry.check() {
+        tracing::error!(%error, "the tasks of this program cannot be used together: no worker will start");
+    }
+    registry
+});
+
+/// The way to a store: enqueues, asks, waits, and makes workers. Cheap to clone; all clones are one client.
+///
+/// Made by [`connect`](crate::connect), or by [`Client::new`] for a store of one's own.
+///
+/// # Delivery
+/// A job is run **at least once**: again where its attempt failed, and where its worker was lost before the store had
+/// its result. What is durable when a method returns is the store's promise: nothing for `memory:`, the disk for
+/// `sqlite:`.
+///
+/// # Cancel safety
+/// Dropping a returned future leaves what was asked done or not done, never half done. Waiting ([`Job::output`],
+/// [`Job::wait`], [`Job::progress`]) changes nothing, so that it can be dropped and begun again.
+///
+/// ```
+/// use sidetask::{Call, Registry};
+///
+/// # async fn example() -> Result<(), sidetask::Error> {
+/// let client = sidetask::connect("memory:").await?;
+/// let mut registry = Registry::new();
+/// registry.register("math.double", |n: u64| async move { 2 * n });
+/// let worker = client.worker().registry(registry).queue("default", 10).start().await?;
+///
+/// let job = client.enqueue(Call::new("math.double", 21).returns::<u64>()).await?;
+/// assert_eq!(job.output().await?, 42);
+/// worker.shutdown(std::time::Duration::from_secs(5)).await;
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Client(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    store: Arc<dyn Store>,
+    hub: Arc<Hub>,
+    max_args_bytes: usize,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.hub.client_gone();
+    }
+}
+
+impl Client {
+    /// A client of this store, with the default settings.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// A client of this store, with settings of one's own.
+    pub fn builder(store: Arc<dyn Store>) -> ClientBuilder {
+        ClientBuilder::new(store)
+    }
+
+    /// Stores a job. A call by kind ([`Call::new`]) of a `#[task]` function that this program has is checked against it
+    /// and takes its options; of any other kind it is stored as it is, for a worker that knows it.
+    ///
+    /// When it returns, the job is as durable as the store makes it. When it fails with
+    /// [`is_storage`](Error::is_storage), the job may be there or not: give the call a [`key`](Call::key) to repeat it
+    /// safely.
+    ///
+    /// # Errors
+    /// Arguments that have no JSON form, have the wrong shape or are over the limit; a queue, key or number of attempts
+    /// that cannot be used; the store's own.
+    pub async fn enqueue<T>(&self, call: Call<T>) -> Result<Job<T>, Error> {
+        let new = self.new_job(call)?;
+        match self.0.store.enqueue(vec![new]).await?.pop() {
+            Some(stored) => Ok(self.job_of(stored)),
+            None => Err(unanswered()),
+        }
+    }
+
+    /// Stores jobs, in this order, all of them or none. Much faster than one by one.
+    ///
+    /// # Errors
+    /// Those of [`enqueue`](Self::enqueue), for the first call that has one; then nothing is stored.
+    pub async fn enqueue_many<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Result<Vec<Job<T>>, Error> {
+        let new: Vec<NewJob> = calls.into_iter().map(|call| self.new_job(call)).collect::<Result<_, _>>()?;
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = self.0.store.enqueue(new).await?;
+        Ok(stored.into_iter().map(|stored| self.job_of(stored)).collect())
+    }
+
+    fn new_job<T>(&self, call: Call<T>) -> Result<NewJob, Error> {
+        let known = DISCOVERED.find(call.kind()).map(|known| &**known);
+        call.into_new_job(known, self.0.max_args_bytes)
+    }
+
+    fn job_of<T>(&self, stored: Enqueued) -> Job<T> {
+        Job::new(self.clone(), stored.id, stored.existed)
+    }
+
+    /// What the store keeps of a job; `None` where it does not have it (any more).
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error> {
+        Ok(self.0.store.jobs(vec![id]).await?.pop().flatten())
+    }
+
+    /// A handle to a job enqueued earlier, perhaps by another process, whose output is read as a `T`. Whether the job
+    /// is there shows when the handle is used.
+    pub fn handle<T: DeserializeOwned>(&self, id: JobId) -> Job<T> {
+        Job::new(self.clone(), id, true)
+    }
+
+    /// Cancels a job and answers the state that it is in then: `cancelled` at once where no attempt runs. A running
+    /// attempt is asked to stop, and whatever it reports, the job ends `cancelled`; until then it is `running`. A job
+    /// that has ended stays as it is.
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found); the store's own.
+    pub async fn cancel(&self, id: JobId) -> Result<State, Error> {
+        self.0.store.cancel(vec![id]).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
+    }
+
+    /// Makes a job available now and answers the state that it is in then: one that waits for its time, or one that has
+    /// ended, which gets one more attempt where it has none left. One that runs or is available stays as it is.
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found); the store's own.
+    pub async fn retry(&self, id: JobId) -> Result<State, Error> {
+        self.0.store.retry(vec![id]).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
+    }
+
+    /// The jobs that pass a filter, newest first. For the next page, give [`Page::after`] the last job of this one.
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found) where the filter names a queue that the store has never seen; the store's
+    /// own.
+    pub async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+        self.0.store.list(filter, page).await
+    }
+
+    /// How many jobs there are, by queue and state.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn stats(&self) -> Result<Stats, Error> {
+        self.0.store.stats().await
+    }
+
+    /// Holds back a queue, for all workers and until [`resume`](Self::resume), restarts included. What runs goes on, and
+    /// jobs can be enqueued.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn pause(&self, queue: &str) -> Result<(), Error> {
+        self.0.store.pause(queue, true).await
+    }
+
+    /// Lets a paused queue go on.
+    ///
+    /// # Errors
+    /// The store's own.
+    pub async fn resume(&self, queue: &str) -> Result<(), Error> {
+        self.0.store.pause(queue, false).await
+    }
+
+    /// Deletes the jobs that ended in `state` at least `older_than` ago, and answers how many. Workers do this by
+    /// themselves, see [`Retention`](crate::Retention).
+    ///
+    /// # Errors
+    /// The store's own; what was deleted by then stays deleted.
+    ///
+    /// # Cancel safety
+    /// Jobs are deleted 1,000 at a time: a dropped call has deleted some of them.
+    pub async fn purge(&self, state: State, older_than: Duration) -> Result<usize, Error> {
+        purge(&*self.0.store, state, older_than).await
+    }
+
+    /// Waits until everything accepted is written, and closes the store for all its clients. Shut workers down first.
+    ///
+    /// # Errors
+    /// The store's own. Whatever is asked afterwards fails with [`is_closed`](Error::is_closed).
+    pub async fn close(&self) -> Result<(), Error> {
+        self.0.store.close().await
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.store
+    }
+
+    /// A worker for this store, to be configured and started.
+    pub fn worker(&self) -> WorkerBuilder {
+        WorkerBuilder::new(Arc::clone(&self.0.store))
+    }
+}
+
+/// How many jobs one request to a store deletes, promotes or rescues, so that none holds up the others for long.
+pub(crate) const CHUNK: usize = 1000;
+
+/// Purges in chunks, until nothing is left.
+pub(crate) async fn purge(store: &dyn Store, state: State, older_than: Duration) -> Result<usize, Error> {
+    let mut purged = 0;
+    loop {
+        let chunk = store.purge(Purge { state, older_than, limit: CHUNK }).await?;
+        purged += chunk;
+        if chunk < CHUNK {
+            return Ok(purged);
+        }
+    }
+}
+
+fn unanswered() -> Error {
+    Error::storage("the store answered for fewer jobs than it was given", "an answer is missing")
+}

@@ -1,0 +1,100 @@
+use std::sync::Arc;
+
+use sidetask_core::{Error, Store};
+
+use crate::{Client, MemoryStore};
+
+/// Opens the store that a URL names, with the default settings of a [`Client`].
+///
+/// | URL | store | feature |
+/// |---|---|---|
+/// | `memory:` | this process's memory, a new one each time; nothing survives the process | none |
+/// | `sqlite:path` | a SQLite file, relative to the working directory or absolute; made where it is missing | `sqlite` (default) |
+///
+/// # Errors
+/// [`is_url`](Error::is_url) where the URL is not understood; the store's own where it cannot be opened.
+///
+/// # Cancel safety
+/// Dropping the future may leave an empty database file, and nothing else.
+///
+/// ```
+/// # async fn example() -> Result<(), sidetask::Error> {
+/// let client = sidetask::connect("memory:").await?;
+/// assert_eq!(client.stats().await?.total().total(), 0);
+///
+/// let error = sidetask::connect("tasks.db").await.unwrap_err();
+/// assert!(error.to_string().contains("sqlite:tasks.db"));
+/// # Ok(())
+/// # }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+/// ```
+pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
+    open(url.as_ref()).await.map(Client::new)
+}
+
+async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+    let Some((scheme, rest)) = split(url) else {
+        return Err(Error::url(format!(
+            "`{url}` names no store: for a SQLite file write `sqlite:{url}`, for this process's memory `memory:`"
+        )));
+    };
+    match scheme {
+        "memory" if rest.is_empty() => Ok(Arc::new(MemoryStore::new())),
+        "memory" => Err(Error::url(format!("`{url}` is not understood: `memory:` takes nothing after the colon"))),
+        "sqlite" if rest.is_empty() => {
+            Err(Error::url("`sqlite:` names no file: write the path after the colon, such as `sqlite:tasks.db`"))
+        }
+        "sqlite" => sqlite(url).await,
+        "postgres" | "postgresql" | "lambda" | "sns" | "sqs" => {
+            Err(Error::url(format!("`{scheme}:` stores are not in this version yet: use `sqlite:path` or `memory:`")))
+        }
+        _ => Err(Error::url(format!(
+            "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file or `memory:`"
+        ))),
+    }
+}
+
+/// The scheme and what follows its colon. One letter is a drive, as in `C:\tasks.db`.
+fn split(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once(':')?;
+    let is_scheme = scheme.len() > 1
+        && scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_scheme.then_some((scheme, rest))
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(url: &str) -> Result<Arc<dyn Store>, Error> {
+    Ok(Arc::new(sidetask_sqlite::SqliteOptions::from_url(url)?.open().await?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite(url: &str) -> Result<Arc<dyn Store>, Error> {
+    Err(Error::url(format!("`{url}` cannot be opened: this build of sidetask lacks the feature `sqlite`; turn it on")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_cannot_be_opened_is_refused_with_advice() {
+        for (url, advice) in [
+            ("tasks.db", "sqlite:tasks.db"),
+            ("./dir/tasks.db", "sqlite:./dir/tasks.db"),
+            (r"C:\tasks.db", r"sqlite:C:\tasks.db"),
+            ("", "memory:"),
+            ("memory:x", "nothing after the colon"),
+            ("sqlite:", "sqlite:tasks.db"),
+            ("redis://localhost", "`sqlite:path`"),
+            ("postgres://localhost/x", "not in this version yet"),
+            ("lambda:function", "not in this version yet"),
+            ("sns:arn:aws:sns:eu-west-1:1:t", "not in this version yet"),
+            ("sqs:https://sqs/q", "not in this version yet"),
+        ] {
+            let error = connect(url).await.unwrap_err();
+            assert!(error.is_url(), "{url}: {error}");
+            assert!(error.to_string().contains(advice), "{url}: {error}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sidetask_core::__private::check_name;
+use sidetask_core::{Definition, Error, Handler, IdSource, Registry, StateMap, Store, TaskFunction, TaskOptions};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
+
+use super::Worker;
+use super::queues::Queues;
+use super::retention::Retention;
+use super::running::Running;
+use super::session::live;
+use super::shared::Shared;
+use crate::BlockingPool;
+
+/// Settings of a [`Worker`]; made by [`Client::worker`](crate::Client::worker).
+#[derive(Debug)]
+#[must_use = "a worker does nothing until `start` is called"]
+pub struct WorkerBuilder {
+    store: Arc<dyn Store>,
+    queues: Vec<(String, usize)>,
+    states: StateMap,
+    registry: Registry,
+    pool: Option<BlockingPool>,
+    seed: Option<u64>,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    pub(super) name: String,
+    pub(super) lease: Duration,
+    pub(super) poll_interval: Duration,
+    pub(super) retention: Retention,
+    pub(super) max_output_bytes: usize,
+    pub(super) idle_after: Option<Duration>,
+    /// With this many results on their way to the store, no more jobs are claimed.
+    pub(super) max_unconfirmed: usize,
+}
+
+const SHORTEST_LEASE: Duration = Duration::from_millis(100);
+const SHORTEST_POLL: Duration = Duration::from_millis(10);
+const DEFAULT_IDLE: Duration = Duration::from_secs(5);
+
+impl WorkerBuilder {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+        let settings = Settings {
+            name: default_name(),
+            lease: Duration::from_secs(15),
+            poll_interval: Duration::from_secs(1),
+            retention: Retention::default(),
+            max_output_bytes: 1024 * 1024,
+            idle_after: None,
+            max_unconfirmed: 0,
+        };
+        Self {
+            store,
+            queues: Vec::new(),
+            states: StateMap::new(),
+            registry: Registry::discovered(),
+            pool: None,
+            seed: None,
+            settings,
+        }
+    }
+
+    /// Adds a queue, and how many of its jobs may run at once; at least 1. Default, where no queue is added: the queue
+    /// `default` with twice as many as there are cores.
+    pub fn queue(mut self, name: impl Into<String>, concurrency: usize) -> Self {
+        self.queues.push((name.into(), concurrency));
+        self
+    }
+
+    /// Gives a value to the tasks that take one of its type as `#[state]`, in place of an earlier one of the same type.
+    pub fn state<T: Clone + Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.states.insert(value);
+        self
+    }
+
+    /// Sets the tasks that it can run, in place of those known so far. Default: every `#[task]` function linked into
+    /// this program.
+    pub fn registry(mut self, registry: Registry) -> Self {
+        self.registry = registry;
+        self
+    }
+
+    /// Adds a function that implements [`TaskFunction`].
+    #[track_caller]
+    pub fn add<F: TaskFunction>(mut self) -> Self {
+        self.registry.add::<F>();
+        self
+    }
+
+    /// Adds an async closure under a kind of its own, see [`Registry::register`].
+    #[track_caller]
+    pub fn register<M>(mut self, kind: impl Into<Cow<'static, str>>, f: impl Handler<M>) -> Self {
+        self.registry.register(kind, f);
+        self
+    }
+
+    /// How long the store waits for a sign of life before it gives this worker's jobs to another; at least 100 ms. A
+    /// heartbeat for all jobs together is sent every third of it. A shorter lease recovers faster from a crash and
+    /// tolerates shorter stalls. Default: 15 s.
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.settings.lease = lease;
+        self
+    }
+
+    /// How often it looks for jobs though it heard of none, a tenth more or less; at least 10 ms. This is only the net
+    /// under notifications. Default: 1 s.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.settings.poll_interval = interval;
+        self
+    }
+
+    /// How long ended jobs are kept. Default: [`Retention::default`].
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.settings.retention = retention;
+        self
+    }
+
+    /// The threads for tasks that are plain functions. Default: [`BlockingPool::shared`]. Where it is full, the job is
+    /// given back for about a second, with no attempt used.
+    pub fn blocking_pool(mut self, pool: BlockingPool) -> Self {
+        self.pool = Some(pool);
+        self
+    }
+
+    /// The largest output of one job, in bytes of JSON; a larger one discards the job; at least 1. Default: 1 MiB.
+    pub fn max_output_bytes(mut self, bytes: usize) -> Self {
+        self.settings.max_output_bytes = bytes;
+        self
+    }
+
+    /// Seeds all its jitter, for tests. Default: another one each time.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Its name, for people. Default: the program's name and process id.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.settings.name = name.into();
+        self
+    }
+
+    /// Makes it dormant while there is nothing to do: it has left the store, and neither polls nor sends heartbeats. It
+    /// comes back when a job is enqueued in this process or falls due, and when the store notices that another process
+    /// wrote. Default: it stays.
+    pub fn when_needed(self) -> Self {
+        let idle_after = self.settings.idle_after.unwrap_or(DEFAULT_IDLE);
+        self.idle_after(idle_after)
+    }
+
+    /// Like [`when_needed`](Self::when_needed), dormant after being idle for this long. Zero: at once. Default: 5 s.
+    pub fn idle_after(mut self, idle_after: Duration) -> Self {
+        self.settings.idle_after = Some(idle_after);
+        self
+    }
+
+    /// Checks the settings, joins the store and begins to work, in tasks of the tokio runtime that this is called on.
+    ///
+    /// # Errors
+    /// - [`is_configuration`](Error::is_configuration) names every fault of the settings and of the registered tasks;
+    /// - [`is_missing_state`](Error::is_missing_state) names a task and the type of the `#[state]` value that it lacks;
+    /// - the store's own where it cannot be joined.
+    ///
+    /// # Cancel safety
+    /// Dropping the future starts nothing. The store may then know a worker that is not there, until its lease expires.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime.
+    pub async fn start(self) -> Result<Worker, Error> {
+        let Self { store, mut queues, states, mut registry, pool, seed, mut settings } = self;
+        if queues.is_empty() {
+            let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+            queues.push((TaskOptions::DEFAULT_QUEUE.to_owned(), 2 * cores));
+        }
+        check(&queues, &settings, &mut registry)?;
+        registry.iter().try_for_each(|definition: &Definition| definition.check_states(&states))?;
+
+        settings.max_unconfirmed =
+            queues.iter().map(|(_, concurrency)| concurrency.saturating_mul(4)).sum::<usize>() + 64;
+        let clock = store.clock();
+        let ids = IdSource::new();
+        let (reports, to_store) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            worker: Mutex::new(ids.worker(clock.now())),
+            ids,
+            kinds: registry.kinds(),
+            registry,
+            states,
+            pool: pool.unwrap_or_else(BlockingPool::shared),
+            queues: Queues::new(&queues),
+            running: Arc::new(Running::default()),
+            reports,
+            stop: watch::Sender::new(None),
+            due: Notify::new(),
+            beat: Notify::new(),
+            random: Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
+            settings,
+            clock,
+            store,
+        });
+        let events = shared.store.listen();
+        let joined = if shared.settings.idle_after.is_none() { Some(shared.join().await?) } else { None };
+        let (report, ended) = watch::channel(None);
+        let life = live(Arc::clone(&shared), events, to_store, joined);
+        tokio::spawn(async move { report.send_replace(Some(life.await)) });
+        Ok(Worker::new(shared, ended))
+    }
+}
+
+fn check(queues: &[(String, usize)], settings: &Settings, registry: &mut Registry) -> Result<(), Error> {
+    let mut faults = Vec::new();
+    for (at, (name, concurrency)) in queues.iter().enumerate() {
+        check_name("queue", name, &mut faults);
+        if queues[..at].iter().any(|(earlier, _)| earlier == name) {
+            faults.push(format!("queue `{name}` is given twice: give it once, with its whole concurrency"));
+        }
+        if !(1..=MOST_CONCURRENT).contains(concurrency) {
+            faults.push(format!(
+                "queue `{name}` has a concurrency of {concurrency}: it must be 1 to {MOST_CONCURRENT}; to hold a queue \
+                 back, pause it or leave it out"
+            ));
+        }
+    }
+    let mut at_least = |what: &str, given: Duration, least: Duration| {
+        if given < least {
+            faults.push(format!("{what} is {given:?}: it must be at least {least:?}"));
+        }
+    };
+    at_least("the lease", settings.lease, SHORTEST_LEASE);
+    at_least("the poll interval", settings.poll_interval, SHORTEST_POLL);
+    if settings.max_output_bytes == 0 {
+        faults.push("max_output_bytes is 0: no output has 0 bytes, so that every job would fail".to_owned());
+    }
+    if registry.is_empty() {
+        faults.push(
+            "no task is registered: mark functions `#[task]` and link their crates, or give the worker a registry"
+                .to_owned(),
+        );
+    }
+    if let Err(error) = registry.check() {
+        faults.push(error.to_string());
+    }
+    if faults.is_empty() { Ok(()) } else { Err(Error::configuration(&faults)) }
+}
+
+const MOST_CONCURRENT: usize = if Semaphore::MAX_PERMITS < 1_000_000 { Semaphore::MAX_PERMITS } else { 1_000_000 };
+
+fn default_name() -> String {
+    let program = std::env::current_exe().ok();
+    let program = program.as_deref().and_then(|path| path.file_stem()).map(|name| name.to_string_lossy());
+    format!("{}:{}", program.as_deref().unwrap_or("worker"), std::process::id())
+}

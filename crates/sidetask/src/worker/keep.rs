@@ -1,0 +1,114 @@
+//! What a worker does besides running jobs: keeping its lease, and keeping the store in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetask_core::{State, WorkerId};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::shared::Shared;
+use crate::client::{CHUNK, purge as purge_all};
+
+/// The shortest time between two heartbeats, however many changes are heard of.
+const BEAT_GAP: Duration = Duration::from_millis(250);
+
+/// The shortest time between two promotions, however many jobs are put off.
+const PROMOTION_GAP: Duration = Duration::from_millis(10);
+
+/// The longest time without a look at what is due, should nobody say that it changed.
+const LONGEST_REST: Duration = Duration::from_secs(60);
+
+/// How often ended jobs are purged.
+const PURGE_EVERY: Duration = Duration::from_secs(60);
+
+/// Begins the keeping. A task that ends says that the lease is lost.
+pub(super) fn keep(shared: &Arc<Shared>, worker: WorkerId) -> JoinSet<()> {
+    let mut keepers = JoinSet::new();
+    keepers.spawn(heartbeat(Arc::clone(shared), worker));
+    keepers.spawn(promote(Arc::clone(shared)));
+    keepers.spawn(rescue(Arc::clone(shared)));
+    keepers.spawn(purge(Arc::clone(shared)));
+    keepers
+}
+
+async fn heartbeat(shared: Arc<Shared>, worker: WorkerId) {
+    let lease = shared.settings.lease;
+    let mut wait = shared.jittered(lease / 3);
+    let mut last = Instant::now();
+    loop {
+        tokio::select! {
+            () = shared.clock.sleep(wait) => {}
+            () = asked(&shared.beat, last + BEAT_GAP) => {}
+        }
+        match shared.store.heartbeat(worker).await {
+            Ok(heard) => {
+                heard.cancelled.into_iter().for_each(|job| shared.running.cancel(job));
+                wait = shared.jittered(lease / 3);
+            }
+            Err(error) if error.is_lease_lost() => return,
+            Err(error) => {
+                tracing::warn!(error = ?error, %worker, "the lease cannot be renewed");
+                wait = shared.jittered((lease / 10).min(Duration::from_secs(1)));
+            }
+        }
+        last = Instant::now();
+    }
+}
+
+/// Waits until somebody asks, and then until `earliest`. That bounds a load, and so is the machine's time: a clock moved
+/// by hand must not hold it up.
+async fn asked(notify: &Notify, earliest: Instant) {
+    notify.notified().await;
+    tokio::time::sleep_until(earliest).await;
+}
+
+async fn promote(shared: Arc<Shared>) {
+    loop {
+        let wait = match shared.store.promote(CHUNK).await {
+            Ok(promoted) if promoted.moved == CHUNK => continue,
+            Ok(promoted) => promoted.next_in.map_or(LONGEST_REST, |next_in| next_in.min(LONGEST_REST)),
+            Err(error) => {
+                tracing::warn!(error = ?error, "due jobs cannot be promoted");
+                shared.jittered(Duration::from_secs(1))
+            }
+        };
+        tokio::select! {
+            () = shared.clock.sleep(wait) => {}
+            () = asked(&shared.due, Instant::now() + PROMOTION_GAP) => {}
+        }
+    }
+}
+
+async fn rescue(shared: Arc<Shared>) {
+    loop {
+        match shared.store.rescue(CHUNK).await {
+            Ok(rescued) => {
+                for job in &rescued {
+                    tracing::warn!(job = %job.id, state = %job.state, worker = ?job.worker, "rescued from a lost worker");
+                }
+                if rescued.len() == CHUNK {
+                    continue;
+                }
+            }
+            Err(error) => tracing::warn!(error = ?error, "jobs of lost workers cannot be rescued"),
+        }
+        shared.clock.sleep(shared.jittered(shared.settings.lease / 3)).await;
+    }
+}
+
+async fn purge(shared: Arc<Shared>) {
+    let kept = shared.settings.retention;
+    let kept =
+        [(State::Completed, kept.completed), (State::Cancelled, kept.cancelled), (State::Discarded, kept.discarded)];
+    loop {
+        for (state, age) in kept {
+            let Some(age) = age else { continue };
+            if let Err(error) = purge_all(&*shared.store, state, age).await {
+                tracing::warn!(error = ?error, %state, "ended jobs cannot be purged");
+            }
+        }
+        shared.clock.sleep(shared.jittered(PURGE_EVERY)).await;
+    }
+}

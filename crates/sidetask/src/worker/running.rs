@@ -1,0 +1,200 @@
+//! The attempts that a worker runs, and the reports that its store has not confirmed yet.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sidetask_core::{CancelToken, JobId, Token};
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    book: Mutex<Book>,
+    quiet: Notify,
+}
+
+/// Whoever removes an attempt from here speaks for it: its own task when it ends, or the shutdown at its deadline.
+#[derive(Debug, Default)]
+struct Book {
+    held: HashMap<JobId, Attempt>,
+    /// Attempts whose lease is lost but which run on: the same job may be among those held.
+    lost: Vec<Attempt>,
+    /// Attempts that occupy a blocking thread.
+    blocking: HashSet<Token>,
+    unconfirmed: usize,
+    started: u64,
+    ended: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Attempt {
+    pub(super) token: Token,
+    pub(super) kind: Arc<str>,
+    pub(super) queue: usize,
+    pub(super) cancel: CancelToken,
+    /// Its task.
+    pub(super) handle: JoinHandle<()>,
+}
+
+/// What the shutdown takes over at its deadline.
+#[derive(Debug)]
+pub(super) struct TakenOver {
+    /// To be given back, counted as unconfirmed already.
+    pub(super) held: Vec<Attempt>,
+    /// To be forgotten.
+    pub(super) lost: Vec<Attempt>,
+}
+
+impl Running {
+    fn lock(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Enters an attempt that `spawn` begins. False, with nothing begun, after [`take_over`](Self::take_over); its
+    /// report is expected then.
+    pub(super) fn start(&self, job: JobId, spawn: impl FnOnce() -> Attempt) -> bool {
+        let mut book = self.lock();
+        if book.closed {
+            book.unconfirmed += 1;
+            return false;
+        }
+        book.started += 1;
+        // Under the lock, so that it is entered before it can end.
+        let attempt = spawn();
+        if let Some(older) = book.held.insert(job, attempt) {
+            book.lost.push(older);
+        }
+        true
+    }
+
+    /// Removes an attempt that ended. True where its report is wanted, which then counts as unconfirmed.
+    pub(super) fn end(&self, token: &Token) -> bool {
+        let mut book = self.lock();
+        let removed = match book.held.get(&token.job) {
+            Some(attempt) if attempt.token == *token => book.held.remove(&token.job).is_some(),
+            _ => match book.lost.iter().position(|attempt| attempt.token == *token) {
+                Some(at) => {
+                    book.lost.swap_remove(at);
+                    true
+                }
+                None => false,
+            },
+        };
+        book.unconfirmed += usize::from(removed);
+        book.ended += u64::from(removed);
+        removed
+    }
+
+    /// Counts a report of a job that was not begun.
+    pub(super) fn expect_report(&self) {
+        self.lock().unconfirmed += 1;
+    }
+
+    /// Takes note that the store has these many reports. Answers how many it had not had before.
+    pub(super) fn confirm(&self, reports: usize) -> usize {
+        let mut book = self.lock();
+        let before = book.unconfirmed;
+        book.unconfirmed = before.saturating_sub(reports);
+        let is_quiet = book.is_quiet();
+        drop(book);
+        if is_quiet {
+            self.quiet.notify_waiters();
+        }
+        before
+    }
+
+    /// Tells a running attempt that its job was cancelled.
+    pub(super) fn cancel(&self, job: JobId) {
+        let cancel = self.lock().held.get(&job).map(|attempt| attempt.cancel.clone());
+        if let Some(cancel) = cancel {
+            cancel.cancel();
+        }
+    }
+
+    /// Tells every attempt that its lease is lost, and answers how many there are.
+    pub(super) fn lose(&self) -> usize {
+        let mut book = self.lock();
+        let lost: Vec<Attempt> = book.held.drain().map(|(_, attempt)| attempt).collect();
+        let tokens: Vec<CancelToken> = lost.iter().map(|attempt| attempt.cancel.clone()).collect();
+        book.lost.extend(lost);
+        drop(book);
+        tokens.iter().for_each(CancelToken::cancel);
+        tokens.len()
+    }
+
+    /// Takes all attempts away from their tasks; none can be entered from now on.
+    pub(super) fn take_over(&self) -> TakenOver {
+        let mut book = self.lock();
+        book.closed = true;
+        let held: Vec<Attempt> = book.held.drain().map(|(_, attempt)| attempt).collect();
+        book.unconfirmed += held.len();
+        TakenOver { held, lost: std::mem::take(&mut book.lost) }
+    }
+
+    /// Marks an attempt as occupying a blocking thread, until what is answered is dropped.
+    pub(super) fn occupy(self: &Arc<Self>, token: Token) -> Occupying {
+        self.lock().blocking.insert(token);
+        Occupying { running: Arc::clone(self), token }
+    }
+
+    pub(super) fn is_blocking(&self, token: &Token) -> bool {
+        self.lock().blocking.contains(token)
+    }
+
+    /// Whether nothing runs and every report is confirmed.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.lock().is_quiet()
+    }
+
+    /// Waits until nothing runs and every report is confirmed.
+    pub(super) async fn quiet(&self) {
+        loop {
+            let mut quiet = std::pin::pin!(self.quiet.notified());
+            quiet.as_mut().enable();
+            if self.is_quiet() {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    pub(super) fn unconfirmed(&self) -> usize {
+        self.lock().unconfirmed
+    }
+
+    /// How many attempts were started and how many ended, since the worker began.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        let book = self.lock();
+        (book.started, book.ended)
+    }
+
+    /// How many attempts run, by queue.
+    pub(super) fn by_queue(&self, queues: usize) -> Vec<usize> {
+        let book = self.lock();
+        let mut counts = vec![0; queues];
+        for attempt in book.held.values().chain(&book.lost) {
+            counts[attempt.queue] += 1;
+        }
+        counts
+    }
+}
+
+impl Book {
+    fn is_quiet(&self) -> bool {
+        self.held.is_empty() && self.lost.is_empty() && self.unconfirmed == 0
+    }
+}
+
+/// A blocking thread is occupied.
+#[derive(Debug)]
+pub(super) struct Occupying {
+    running: Arc<Running>,
+    token: Token,
+}
+
+impl Drop for Occupying {
+    fn drop(&mut self) {
+        self.running.lock().blocking.remove(&self.token);
+    }
+}

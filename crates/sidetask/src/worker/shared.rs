@@ -1,0 +1,125 @@
+//! What the parts of one worker share.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sidetask_core::lifecycle::Outcome;
+use sidetask_core::{Clock, Finish, IdSource, Joining, Kinds, Registry, StateMap, Store, Token, WorkerId};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::Instant;
+
+use super::builder::Settings;
+use super::queues::Queues;
+use super::running::Running;
+use crate::BlockingPool;
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) registry: Registry,
+    pub(super) kinds: Kinds,
+    pub(super) states: StateMap,
+    pub(super) pool: BlockingPool,
+    pub(super) settings: Settings,
+    pub(super) queues: Arc<Queues>,
+    pub(super) running: Arc<Running>,
+    pub(super) reports: mpsc::UnboundedSender<Finish>,
+    /// `None` while nobody asked for a shutdown.
+    pub(super) stop: watch::Sender<Option<Stop>>,
+    /// Something is due at another time than was known.
+    pub(super) due: Notify,
+    /// A cancellation may wait to be heard of.
+    pub(super) beat: Notify,
+    pub(super) ids: IdSource,
+    pub(super) worker: Mutex<WorkerId>,
+    pub(super) random: Mutex<fastrand::Rng>,
+}
+
+/// A shutdown that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop {
+    /// Until when it waits.
+    pub(super) deadline: Instant,
+    /// How many attempts had ended when it was asked for.
+    pub(super) ended: u64,
+}
+
+impl Shared {
+    /// A tenth more or less, so that workers started together do not stay in step.
+    pub(super) fn jittered(&self, interval: Duration) -> Duration {
+        interval.mul_f64(0.9 + 0.2 * self.random().f64())
+    }
+
+    /// A source of its own, so that no lock is held while a user's function draws.
+    pub(super) fn random(&self) -> fastrand::Rng {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).fork()
+    }
+
+    pub(super) fn worker(&self) -> WorkerId {
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes itself known to the store, under a new id.
+    pub(super) async fn join(&self) -> Result<WorkerId, sidetask_core::Error> {
+        let worker = self.ids.worker(self.clock.now());
+        let Settings { name, lease, .. } = &self.settings;
+        self.store.join(Joining { worker, name: name.clone(), lease: *lease }).await?;
+        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+        Ok(worker)
+    }
+
+    /// Whether so many reports wait for the store that it should not be asked for more jobs.
+    pub(super) fn is_behind(&self) -> bool {
+        self.running.unconfirmed() >= self.settings.max_unconfirmed
+    }
+
+    /// Hands in the report of an attempt that was counted as unconfirmed.
+    pub(super) fn report(&self, token: Token, outcome: Outcome, retry_in: Duration) {
+        // The receiver is there for as long as the worker; after that, the lease tells the store.
+        let _ = self.reports.send(Finish { token, outcome, retry_in });
+    }
+
+    /// Gives back a job that was not begun.
+    pub(super) fn give_back(&self, token: Token) {
+        self.running.expect_report();
+        self.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+
+    /// Asks for a shutdown. Of several deadlines, the earliest holds.
+    pub(super) fn stop_by(&self, deadline: Instant) {
+        let (_, ended) = self.running.counts();
+        self.stop.send_modify(|stop| {
+            let asked = stop.get_or_insert(Stop { deadline, ended });
+            asked.deadline = asked.deadline.min(deadline);
+        });
+    }
+
+    /// Waits until a shutdown is asked for.
+    pub(super) async fn stopping(&self) {
+        // The sender is here, so that it cannot fail.
+        let _ = self.stop.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Waits until a shutdown's deadline has passed.
+    pub(super) async fn deadline(&self) {
+        let mut stop = self.stop.subscribe();
+        loop {
+            let asked = *stop.borrow_and_update();
+            let passed = async {
+                match asked {
+                    Some(Stop { deadline, .. }) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = passed => return,
+                _ = stop.changed() => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+mod cancel;
+mod faults;
+mod lease;
+mod outcomes;
+mod queues;
+mod shutdown;
+mod start;
+mod when_needed;

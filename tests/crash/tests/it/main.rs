@@ -1,0 +1,8 @@
+//! What happens to jobs when processes die, stop, share a file or run out of disk.
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+
+mod disk;
+mod kill;
+mod share;
+mod stop;
+mod victim;
