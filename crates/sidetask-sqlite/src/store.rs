@@ -1,5 +1,4 @@
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -7,18 +6,16 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use sidetask_core::{
-    Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, IdSource, JobId, JobRecord,
-    Joining, NewJob, Page, ProgressUpdate, Promoted, Publisher, Purge, QueueStats, Rescued, Slots, State, Stats, Store,
-    Verdict, WorkerId,
+    Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord, Joining,
+    NewJob, Page, ProgressUpdate, Promoted, Purge, QueueStats, Rescued, Slots, State, Stats, Store, Verdict, WorkerId,
 };
 use tokio::sync::oneshot;
 
-use crate::checkpoint::{self, Signal};
+use crate::checkpoint::{self};
 use crate::error::explain;
 use crate::ops::enqueue::HandOff;
 use crate::ops::{claim, control, enqueue, finish, worker};
 use crate::reader::Readers;
-use crate::unit::Lent;
 use crate::watch::Watcher;
 use crate::writer::{Shared, Writer};
 use crate::{SqliteOptions, connection, rows, schema};
@@ -63,15 +60,7 @@ impl SqliteStore {
         if let Some(bytes) = options.max_bytes {
             connection::limit(&conn, bytes).map_err(|error| explain(&action, error))?;
         }
-        let shared = Arc::new(Shared {
-            clock: Arc::clone(&options.clock),
-            publisher: Publisher::new(),
-            lent: Lent::default(),
-            ids: IdSource::new(),
-            dirty: Signal::default(),
-            log_is_long: AtomicBool::new(false),
-            wrote: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(Arc::clone(&options.clock)));
         let cannot = |error| Error::storage(format!("cannot {action}"), error);
         let readers = Readers::start(&options.path).map_err(cannot)?;
         let checkpointer = checkpoint::start(&options.path, Arc::clone(&shared)).map_err(cannot)?;

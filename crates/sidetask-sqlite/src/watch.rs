@@ -23,9 +23,8 @@ mod bell;
 use bell::Bell;
 
 /// The log changes before a commit is visible, by as long as the disk takes. So after each change the thread looks
-/// several times, first soon, then later and later.
-const LOOKS: [Duration; 9] = [
-    Duration::ZERO,
+/// several times, first at once, then later and later.
+const LOOKS: [Duration; 8] = [
     Duration::from_micros(100),
     Duration::from_micros(200),
     Duration::from_micros(400),
@@ -36,8 +35,9 @@ const LOOKS: [Duration; 9] = [
     Duration::from_millis(100),
 ];
 
-/// While the store's own writer is busy it sees others' changes itself, and the thread only waits for it to be idle.
-const WHILE_BUSY: Duration = Duration::from_millis(5);
+/// A writer that has just committed sees others' changes itself when it goes on. Only after it was quiet for this long
+/// does the thread look, so that under load it hardly runs.
+const QUIET: Duration = Duration::from_millis(1);
 
 /// The watching thread, started when somebody listens for the first time.
 #[derive(Debug, Default)]
@@ -108,10 +108,18 @@ struct Watch {
 
 impl Watch {
     fn run(mut self) {
+        let mut pauses = [].iter();
         loop {
-            if let Err(error) = self.bell.wait() {
-                tracing::warn!(%error, "cannot watch the database for changes by other processes; polling finds them");
-                return;
+            match self.bell.wait(pauses.next().copied()) {
+                Ok(true) => pauses = LOOKS.iter(),
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot watch the database for changes by other processes any more");
+                    return;
+                }
+            }
+            while let Some(busy) = self.busy_for() {
+                thread::sleep(busy);
             }
             if self.stopped.load(Ordering::Relaxed) || !self.look() {
                 return;
@@ -119,31 +127,22 @@ impl Watch {
         }
     }
 
-    /// Looks until a change is visible, and has the writer say whose it was. `false`: the store is gone.
+    /// How long the writer must still be quiet, if it is not.
+    fn busy_for(&self) -> Option<Duration> {
+        let left = QUIET.checked_sub(self.shared.upgrade()?.last_commit.age())?;
+        (!left.is_zero() && !self.stopped.load(Ordering::Relaxed)).then_some(left)
+    }
+
+    /// Has the writer say whose a change was, where one is visible. `false`: the store is gone.
     fn look(&mut self) -> bool {
-        let mut pauses = LOOKS.into_iter();
-        while let Some(pause) = pauses.next() {
-            thread::sleep(pause);
-            let Some(shared) = self.shared.upgrade() else { return false };
-            if self.stopped.load(Ordering::Relaxed) {
-                return false;
+        let Some(writer) = self.writer.upgrade() else { return false };
+        match data_version(&self.conn) {
+            Ok(version) if version != self.seen => {
+                self.seen = version;
+                writer.look();
             }
-            if shared.wrote.swap(false, Ordering::Relaxed) {
-                drop(shared);
-                thread::sleep(WHILE_BUSY);
-                pauses = LOOKS.into_iter();
-                continue;
-            }
-            match data_version(&self.conn) {
-                Ok(version) if version != self.seen => {
-                    self.seen = version;
-                    let Some(writer) = self.writer.upgrade() else { return false };
-                    writer.look();
-                    return true;
-                }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "cannot see whether another process wrote"),
-            }
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "cannot see whether another process wrote"),
         }
         true
     }

@@ -1,6 +1,6 @@
 //! The one thread that writes: it collects what is asked, commits it as one group, and answers everybody.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -10,6 +10,7 @@ use rusqlite::Connection;
 use sidetask_core::{Clock, Error, Event, IdSource, Publisher};
 use tokio::sync::oneshot;
 
+use crate::checkpoint::Signal;
 use crate::connection;
 use crate::error::explain;
 use crate::unit::{Aftermath, Lent, Unit};
@@ -28,11 +29,50 @@ pub(crate) struct Shared {
     pub(crate) lent: Lent,
     pub(crate) ids: IdSource,
     /// Set by each commit, cleared by the checkpointer.
-    pub(crate) dirty: crate::checkpoint::Signal,
+    pub(crate) dirty: Signal,
     /// Set by the checkpointer when it has moved most of a log that should begin anew.
     pub(crate) log_is_long: AtomicBool,
-    /// Whether the writer committed since the watcher looked last.
-    pub(crate) wrote: AtomicBool,
+    pub(crate) last_commit: LastCommit,
+}
+
+impl Shared {
+    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            publisher: Publisher::new(),
+            lent: Lent::default(),
+            ids: IdSource::new(),
+            dirty: Signal::default(),
+            log_is_long: AtomicBool::new(false),
+            last_commit: LastCommit::never(),
+        }
+    }
+}
+
+/// When the writer committed last, by a clock that nobody sets.
+#[derive(Debug)]
+pub(crate) struct LastCommit {
+    begun: Instant,
+    micros: AtomicU64,
+}
+
+impl LastCommit {
+    fn never() -> Self {
+        Self { begun: Instant::now(), micros: AtomicU64::new(0) }
+    }
+
+    fn is_now(&self) {
+        self.micros.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// How long ago that was.
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_micros(self.now().saturating_sub(self.micros.load(Ordering::Relaxed)))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
 }
 
 /// A handle on the writer's thread.
@@ -232,7 +272,7 @@ impl Loop {
         self.conn.prepare_cached("COMMIT")?.execute([])?;
         self.seen = version;
         if self.conn.total_changes() != changes {
-            self.shared.wrote.store(true, Ordering::Relaxed);
+            self.shared.last_commit.is_now();
             self.shared.dirty.set();
         }
         Ok(aftermath)
@@ -301,15 +341,7 @@ mod tests {
         let path = dir.path().join("jobs.db");
         let mut conn = crate::connection::writer(&path).unwrap();
         crate::schema::prepare(&mut conn, &path, false).unwrap();
-        let shared = Arc::new(Shared {
-            clock: Arc::new(SystemClock),
-            publisher: Publisher::new(),
-            lent: Lent::default(),
-            ids: IdSource::new(),
-            dirty: crate::checkpoint::Signal::default(),
-            log_is_long: AtomicBool::new(false),
-            wrote: AtomicBool::new(false),
-        });
+        let shared = Arc::new(Shared::new(Arc::new(SystemClock)));
         let mut writer = Loop { conn, shared, seen: 0, synced: true };
         const NORMAL: i64 = 1;
         const FULL: i64 = 2;

@@ -4,8 +4,9 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Duration;
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fs::inotify;
 use rustix::io::Errno;
 
@@ -25,11 +26,14 @@ impl Bell {
         Ok(Self { changes, stop })
     }
 
-    /// Waits for a change, or for [`stop`](Bell::stop).
-    pub(crate) fn wait(&self) -> io::Result<()> {
+    /// Waits for a change, for at most `limit` where there is one, or for [`stop`](Bell::stop). Answers whether there
+    /// was a change.
+    pub(crate) fn wait(&self, limit: Option<Duration>) -> io::Result<bool> {
         let mut fds = [PollFd::new(&self.changes, PollFlags::IN), PollFd::new(&self.stop, PollFlags::IN)];
-        match poll(&mut fds, None) {
-            Ok(_) | Err(Errno::INTR) => self.drain(),
+        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
+        match poll(&mut fds, limit.as_ref()) {
+            Ok(0) => Ok(false),
+            Ok(_) | Err(Errno::INTR) => self.drain().map(|()| true),
             Err(error) => Err(error.into()),
         }
     }

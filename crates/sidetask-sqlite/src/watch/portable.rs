@@ -19,11 +19,12 @@ impl Bell {
         Ok(Self::default())
     }
 
-    /// Waits for the interval, or for [`stop`](Bell::stop).
-    pub(crate) fn wait(&self) -> io::Result<()> {
+    /// Waits for the interval, or for [`stop`](Bell::stop). That there was a change is never known here, so each look
+    /// is the only one.
+    pub(crate) fn wait(&self, _limit: Option<Duration>) -> io::Result<bool> {
         let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.changed.wait_timeout_while(stopped, INTERVAL, |stopped| !*stopped));
-        Ok(())
+        Ok(false)
     }
 
     pub(crate) fn stop(&self) {
