@@ -18,9 +18,6 @@ use crate::unit::{Aftermath, Lent, Unit};
 /// The most requests that one commit answers.
 const GROUP: usize = 1024;
 
-/// How long the thread stays awake after a commit, for what follows on it.
-const LINGER: Duration = Duration::from_micros(50);
-
 /// What the writer shares with whoever asks it.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -173,18 +170,6 @@ impl Writer {
     }
 }
 
-/// The next request. Whoever was just answered often asks again at once, sooner than a sleeping thread wakes up.
-fn next(requests: &Receiver<Message>) -> Option<Message> {
-    let begun = Instant::now();
-    while begun.elapsed() < LINGER {
-        if let Ok(message) = requests.try_recv() {
-            return Some(message);
-        }
-        thread::yield_now();
-    }
-    requests.recv().ok()
-}
-
 struct Loop {
     conn: Connection,
     shared: Arc<Shared>,
@@ -199,7 +184,7 @@ impl Loop {
         self.seen = self.data_version().unwrap_or(0);
         let mut group = Vec::new();
         let mut open = true;
-        while open && let Some(first) = next(requests) {
+        while open && let Ok(first) = requests.recv() {
             let mut look = false;
             let mut next = Some(first);
             while let Some(message) = next {
