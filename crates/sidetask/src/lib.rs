@@ -1,4 +1,34 @@
-//! Background tasks: one function, run in this process, on a durable queue in a local file, or on many machines.
+//! Background tasks: one function, run in this process or on a durable queue in a local file.
+//!
+//! ```no_run
+//! use sidetask::{Context, TaskError, task};
+//!
+//! #[task(queue = "mail", max_attempts = 5, timeout = "30s")]
+//! async fn send_welcome(cx: Context, to: String) -> Result<String, TaskError> {
+//!     cx.progress(1, 2).message("rendering").await?;
+//!     Ok(format!("welcome, {to}"))
+//! }
+//!
+//! # async fn example() -> Result<(), sidetask::Error> {
+//! let client = sidetask::connect("sqlite:tasks.db").await?;
+//! let worker = client.worker().queue("mail", 10).start().await?;
+//! let job = client.enqueue(send_welcome::call("ada@example.com".into())).await?;
+//! println!("{}", job.output().await?);
+//! # Ok(()) }
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | make a function a task | [`task`](macro@task), [`Context`], [`TaskError`]; by hand [`TaskFunction`], [`Registry`] |
+//! | run something in this process | [`Task`], [`Tasks`], [`BlockingPool`] |
+//! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
+//! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
+//! | know what went wrong | [`Error`] and its `is_*` predicates |
+//! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
+//!
+//! Jobs are run at least once. A client, its jobs' handles and its worker need a tokio runtime with time enabled.
+//!
+//! Feature `sqlite`, on by default, adds `sqlite:` stores. Without it there is `memory:`.
 
 mod blocking;
 mod client;
@@ -31,3 +61,9 @@ pub use sidetask_core as core;
 pub mod __private {
     pub use sidetask_core::__private::*;
 }
+
+/// Compiles what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+#[derive(Debug)]
+pub struct Readme;
