@@ -197,7 +197,7 @@ impl WorkerBuilder {
             reports,
             stop: watch::Sender::new(None),
             due: Notify::new(),
-            beat: Notify::new(),
+            changed: Notify::new(),
             random: Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
             settings,
             clock,

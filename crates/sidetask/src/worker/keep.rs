@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::shared::Shared;
 use crate::client::{CHUNK, purge as purge_all};
 
-/// The shortest time between two heartbeats, however many changes are heard of.
-const BEAT_GAP: Duration = Duration::from_millis(250);
+/// The shortest time between two looks for cancellations, however many changes are heard of.
+const LOOK_GAP: Duration = Duration::from_millis(250);
 
 /// The shortest time between two promotions, however many jobs are put off.
 const PROMOTION_GAP: Duration = Duration::from_millis(10);
@@ -27,6 +27,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 pub(super) fn keep(shared: &Arc<Shared>, worker: WorkerId) -> JoinSet<()> {
     let mut keepers = JoinSet::new();
     keepers.spawn(heartbeat(Arc::clone(shared), worker));
+    keepers.spawn(hear_of_cancellations(Arc::clone(shared)));
     keepers.spawn(promote(Arc::clone(shared)));
     keepers.spawn(rescue(Arc::clone(shared)));
     keepers.spawn(purge(Arc::clone(shared)));
@@ -36,12 +37,8 @@ pub(super) fn keep(shared: &Arc<Shared>, worker: WorkerId) -> JoinSet<()> {
 async fn heartbeat(shared: Arc<Shared>, worker: WorkerId) {
     let lease = shared.settings.lease;
     let mut wait = shared.jittered(lease / 3);
-    let mut last = Instant::now();
     loop {
-        tokio::select! {
-            () = shared.clock.sleep(wait) => {}
-            () = asked(&shared.beat, last + BEAT_GAP) => {}
-        }
+        shared.clock.sleep(wait).await;
         match shared.store.heartbeat(worker).await {
             Ok(heard) => {
                 heard.cancelled.into_iter().for_each(|job| shared.running.cancel(job));
@@ -53,7 +50,25 @@ async fn heartbeat(shared: Arc<Shared>, worker: WorkerId) {
                 wait = shared.jittered((lease / 10).min(Duration::from_secs(1)));
             }
         }
-        last = Instant::now();
+    }
+}
+
+/// Reads what runs here after each change by another process, which may have cancelled some of it. A heartbeat would
+/// tell as well, but is itself a change to others: two idle workers would wake each other for ever.
+async fn hear_of_cancellations(shared: Arc<Shared>) {
+    let mut earliest = Instant::now();
+    loop {
+        asked(&shared.changed, earliest).await;
+        for jobs in shared.running.jobs().chunks(CHUNK) {
+            match shared.store.jobs(jobs.to_vec()).await {
+                Ok(records) => {
+                    let cancelled = records.into_iter().flatten().filter(|job| job.cancel_requested);
+                    cancelled.for_each(|job| shared.running.cancel(job.id));
+                }
+                Err(error) => tracing::warn!(error = ?error, "cannot see whether jobs were cancelled"),
+            }
+        }
+        earliest = Instant::now() + LOOK_GAP;
     }
 }
 

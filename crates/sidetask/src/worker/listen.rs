@@ -17,8 +17,7 @@ pub(super) async fn listen(shared: Arc<Shared>, mut events: Events) {
                 Event::Changed => {
                     shared.queues.look_everywhere();
                     shared.due.notify_one();
-                    // Another process may have cancelled one of our jobs: the heartbeat's answer says so.
-                    shared.beat.notify_one();
+                    shared.changed.notify_one();
                 }
                 _ => {}
             }

@@ -112,6 +112,11 @@ impl Running {
         }
     }
 
+    /// The jobs whose attempts run.
+    pub(super) fn jobs(&self) -> Vec<JobId> {
+        self.lock().held.keys().copied().collect()
+    }
+
     /// Tells every attempt that its lease is lost, and answers how many there are.
     pub(super) fn lose(&self) -> usize {
         let mut book = self.lock();

@@ -29,8 +29,8 @@ pub(super) struct Shared {
     pub(super) stop: watch::Sender<Option<Stop>>,
     /// Something is due at another time than was known.
     pub(super) due: Notify,
-    /// A cancellation may wait to be heard of.
-    pub(super) beat: Notify,
+    /// Another process has changed something, which may be a cancellation.
+    pub(super) changed: Notify,
     pub(super) ids: IdSource,
     pub(super) worker: Mutex<WorkerId>,
     pub(super) random: Mutex<fastrand::Rng>,

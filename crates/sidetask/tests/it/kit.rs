@@ -50,8 +50,19 @@ pub(crate) async fn memory() -> Kit {
 
 #[cfg(feature = "sqlite")]
 pub(crate) async fn sqlite() -> Kit {
-    let clock = ManualClock::default();
     let dir = tempfile::tempdir().unwrap();
+    on_file(ManualClock::default(), Arc::new(dir)).await
+}
+
+/// Two stores on one file, as two processes would have them.
+#[cfg(feature = "sqlite")]
+pub(crate) async fn sqlite_pair() -> (Kit, Kit) {
+    let (clock, dir) = (ManualClock::default(), Arc::new(tempfile::tempdir().unwrap()));
+    (on_file(clock.clone(), Arc::clone(&dir)).await, on_file(clock, dir).await)
+}
+
+#[cfg(feature = "sqlite")]
+async fn on_file(clock: ManualClock, dir: Arc<tempfile::TempDir>) -> Kit {
     let options = sidetask_sqlite::SqliteOptions::new(dir.path().join("jobs.db")).clock(Arc::new(clock.clone()));
     Kit::new(Arc::new(options.open().await.unwrap()), clock, dir)
 }

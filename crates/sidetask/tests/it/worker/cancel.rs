@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use sidetask::{Call, Context, State, TaskError};
 
-use crate::faulty::set;
-use crate::kit::{Gate, Kit, over_stores, soon};
+use crate::faulty::{count, set};
+use crate::kit::{Gate, Kit, over_stores, soon, until};
 
 over_stores! {
     a_running_task_sees_that_it_is_cancelled,
@@ -68,4 +68,50 @@ async fn a_cancellation_elsewhere_is_seen_at_the_next_heartbeat(kit: Kit) {
     kit.pass_until(Duration::from_millis(500), "the job to run", async || gate.came() == 1).await;
     job.cancel().await.unwrap();
     kit.pass_until_state(&job, State::Cancelled).await;
+}
+
+/// Two stores on one file are two processes to each other. The clock stands still: no heartbeat tells.
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_by_another_process_is_seen_at_once() {
+    let (kit, elsewhere) = crate::kit::sqlite_pair().await;
+    let gate = Gate::new();
+    let inner = gate.clone();
+    let task = move |(), cx: Context| {
+        let gate = inner.clone();
+        async move {
+            gate.open(1);
+            gate.pass().await;
+            cx.cancelled().await;
+        }
+    };
+    kit.worker().register("waits", task).start().await.unwrap();
+    let job = kit.client.enqueue(Call::new("waits", ())).await.unwrap();
+    gate.until_came(1).await;
+    assert_eq!(elsewhere.client.cancel(job.id()).await.unwrap(), State::Running);
+    assert!(soon(job.output()).await.unwrap_err().is_cancelled());
+}
+
+/// What one idle worker writes is no reason for another to write.
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_workers_on_one_file_do_not_wake_each_other_for_ever() {
+    let (kit, elsewhere) = crate::kit::sqlite_pair().await;
+    let started = [&kit, &elsewhere].map(|kit| kit.worker().register("any", |()| async {}).start());
+    for worker in started {
+        worker.await.unwrap();
+    }
+    for _ in 0..5 {
+        kit.client.pause("unrelated").await.unwrap();
+    }
+    let claims = || count(&kit.store.claims) + count(&elsewhere.store.claims);
+    let beats = || count(&kit.store.heartbeats) + count(&elsewhere.store.heartbeats);
+    // Each change is looked into once, and that changes nothing: so it comes to an end.
+    until("quiet", async || {
+        let before = claims();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        claims() == before
+    })
+    .await;
+    assert_eq!(beats(), 0);
 }
