@@ -7,7 +7,7 @@ use sidetask_core::{Call, Enqueued, Error, Registry};
 
 use crate::error::explain;
 use crate::ops::enqueue::{HandOff, enqueue};
-use crate::unit::Unit;
+use crate::unit::{Rows, Unit};
 use crate::{SqliteStore, schema};
 
 static KNOWN: LazyLock<Registry> = LazyLock::new(Registry::discovered);
@@ -51,7 +51,8 @@ impl SqliteStore {
             )));
         }
         let shared = &self.shared;
-        let mut unit = Unit::new(tx, shared.clock.now(), &shared.ids, &shared.lent);
+        let rows = Rows::default();
+        let mut unit = Unit::new(tx, shared.clock.now(), &shared.ids, &shared.lent, &rows);
         let enqueued = enqueue(&mut unit, &[job], HandOff::Never).map_err(|error| explain(ACTION, error))?;
         unit.finish().map_err(|error| explain(ACTION, error))?;
         enqueued.into_iter().next().ok_or_else(|| Error::closed("store"))

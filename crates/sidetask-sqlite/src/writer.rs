@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::checkpoint::Signal;
 use crate::connection;
 use crate::error::explain;
-use crate::unit::{Aftermath, Lent, Unit};
+use crate::unit::{Aftermath, Lent, Rows, Unit};
 
 /// The most requests that one commit answers.
 const GROUP: usize = 1024;
@@ -133,7 +133,7 @@ impl Writer {
         let (requests, receiver) = mpsc::channel();
         let thread = thread::Builder::new()
             .name("sidetask-writer".into())
-            .spawn(move || Loop { conn, shared, seen: 0, synced: true }.run(&receiver))?;
+            .spawn(move || Loop { conn, shared, rows: Rows::default(), seen: 0, synced: true }.run(&receiver))?;
         Ok(Self { requests, thread: Mutex::new(Some(thread)) })
     }
 
@@ -173,6 +173,7 @@ impl Writer {
 struct Loop {
     conn: Connection,
     shared: Arc<Shared>,
+    rows: Rows,
     /// The last `data_version`: another one says that somebody else has written.
     seen: i64,
     /// Whether commits wait for the disk at present.
@@ -246,7 +247,7 @@ impl Loop {
     fn apply(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
         let version = self.data_version()?;
         let changes = self.conn.total_changes();
-        let mut unit = Unit::new(&self.conn, self.shared.clock.now(), &self.shared.ids, &self.shared.lent);
+        let mut unit = Unit::new(&self.conn, self.shared.clock.now(), &self.shared.ids, &self.shared.lent, &self.rows);
         if version != self.seen {
             unit.event(Event::Changed);
         }
@@ -327,7 +328,7 @@ mod tests {
         let mut conn = crate::connection::writer(&path).unwrap();
         crate::schema::prepare(&mut conn, &path, false).unwrap();
         let shared = Arc::new(Shared::new(Arc::new(SystemClock)));
-        let mut writer = Loop { conn, shared, seen: 0, synced: true };
+        let mut writer = Loop { conn, shared, rows: Rows::default(), seen: 0, synced: true };
         const NORMAL: i64 = 1;
         const FULL: i64 = 2;
         for (group, expected) in [

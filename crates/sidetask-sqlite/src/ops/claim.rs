@@ -35,7 +35,9 @@ fn claim_from(
 ) -> rusqlite::Result<()> {
     let queue = unit.name(&want.queue);
     for seq in candidates(unit, kinds, want)? {
-        claimed.push(take(unit, worker, &queue, seq)?);
+        let job = take(unit, worker, &queue, seq)?;
+        unit.remember(job.token.job, seq, Arc::clone(&queue));
+        claimed.push(job);
         unit.moved(&queue, Some(State::Available), Some(State::Running));
     }
     Ok(())

@@ -38,6 +38,8 @@ fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite
     insert(unit, id, job, run_at, state, slot.as_ref().map(|(worker, _)| *worker))?;
     unit.moved(&job.queue, None, Some(state));
     if let Some((worker, slot)) = slot {
+        let queue = unit.name(&job.queue);
+        unit.remember(id, unit.conn.last_insert_rowid(), queue);
         hand(unit, id, job, run_at, worker, slot);
     }
     Ok(Enqueued { id, existed: false })

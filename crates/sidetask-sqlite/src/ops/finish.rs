@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
@@ -71,26 +72,26 @@ fn finish_one(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict>
     }
 }
 
-/// The common case in one statement: what [`lifecycle::next`] says of a completed attempt that nobody asked to stop.
-/// Answers the job's queue; `None` where the case is another one.
-fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<Option<String>> {
-    unit.statement(
-        "UPDATE sidetask_jobs SET state = 4, worker = NULL, output = ?5, finished_at = ?6
-         WHERE id = ?1 AND state = 2 AND fence = ?2 AND attempt = ?3 AND worker = ?4 AND cancel_requested = 0
-         RETURNING queue",
-    )?
-    .query_row(
-        params![
+/// The common case in one statement: what [`lifecycle::next`] says of a completed attempt that nobody asked to stop, of
+/// a job that was claimed here. Answers its queue; `None` where the case is another one.
+fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<Option<Arc<str>>> {
+    let Some((seq, queue)) = unit.recall(token.job) else { return Ok(None) };
+    let changed = unit
+        .statement(
+            "UPDATE sidetask_jobs SET state = 4, worker = NULL, output = ?6, finished_at = ?7
+             WHERE seq = ?1 AND id = ?2 AND state = 2 AND fence = ?3 AND attempt = ?4 AND worker = ?5
+                 AND cancel_requested = 0",
+        )?
+        .execute(params![
+            seq,
             token.job.as_bytes(),
             fence(token),
             token.attempt,
             token.worker.as_bytes(),
             output.as_str(),
             unit.now.as_micros()
-        ],
-        |row| rows::text(row, 0),
-    )
-    .optional()
+        ])?;
+    Ok((changed == 1).then_some(queue))
 }
 
 /// SQLite's integers have a sign. A fence counts claims, and never gets near it.
