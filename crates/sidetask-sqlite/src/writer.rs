@@ -210,6 +210,10 @@ impl Loop {
 
     /// Commits a group as one; where that fails, each of its requests alone, so that one does not spoil the others.
     fn serve(&mut self, group: &mut Vec<Box<dyn Work>>) {
+        if let Err(error) = self.begin(group) {
+            // None of them is to blame, and each alone would wait for the same lock as long again.
+            return group.drain(..).for_each(|work| work.settle(Err(copy_of(&error))));
+        }
         match self.commit(group) {
             Ok(aftermath) => self.settle(group.drain(..), aftermath),
             Err(error) if group.len() == 1 => {
@@ -233,9 +237,12 @@ impl Loop {
         self.shared.publisher.publish(aftermath.events);
     }
 
-    fn commit(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
+    fn begin(&mut self, group: &[Box<dyn Work>]) -> rusqlite::Result<()> {
         self.sync(group.iter().any(|work| work.is_durable()))?;
-        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        self.conn.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+    }
+
+    fn commit(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
         let result = self.apply(group);
         if result.is_err() && !self.conn.is_autocommit() {
             // The first error is the one to report; a transaction that cannot be rolled back fails the next BEGIN.
@@ -304,6 +311,14 @@ impl Loop {
     }
 }
 
+/// One failure, for each of several who asked.
+fn copy_of(error: &rusqlite::Error) -> rusqlite::Error {
+    match error {
+        rusqlite::Error::SqliteFailure(code, message) => rusqlite::Error::SqliteFailure(*code, message.clone()),
+        other => rusqlite::Error::ToSqlConversionFailure(other.to_string().into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,14 +336,45 @@ mod tests {
         fn settle(self: Box<Self>, _: Result<(), rusqlite::Error>) {}
     }
 
-    #[test]
-    fn a_group_waits_for_the_disk_where_one_of_its_requests_promises_so() {
+    /// A writer that is run by hand, and where its database is.
+    fn writer() -> (tempfile::TempDir, std::path::PathBuf, Loop) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("jobs.db");
         let mut conn = crate::connection::writer(&path).unwrap();
         crate::schema::prepare(&mut conn, &path, false).unwrap();
         let shared = Arc::new(Shared::new(Arc::new(SystemClock)));
-        let mut writer = Loop { conn, shared, rows: Rows::default(), seen: 0, synced: true };
+        (dir, path, Loop { conn, shared, rows: Rows::default(), seen: 0, synced: true })
+    }
+
+    #[test]
+    fn a_locked_database_is_waited_for_once_a_group() {
+        static WAITS: AtomicU64 = AtomicU64::new(0);
+        fn no_patience(_: i32) -> bool {
+            WAITS.fetch_add(1, Ordering::Relaxed);
+            false
+        }
+        let (_dir, path, mut writer) = writer();
+        writer.conn.busy_handler(Some(no_patience)).unwrap();
+        let other = Connection::open(path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (mut group, mut answers) = (Vec::<Box<dyn Work>>::new(), Vec::new());
+        for _ in 0..10 {
+            let (reply, answer) = oneshot::channel();
+            let apply = |_: &mut Unit<'_>| Ok(());
+            group.push(Box::new(Request { action: "try", durable: true, apply, answer: None, reply }));
+            answers.push(answer);
+        }
+        writer.serve(&mut group);
+        for mut answer in answers {
+            let error = answer.try_recv().unwrap().unwrap_err();
+            assert!(error.is_busy() && error.to_string().contains("cannot try"), "{error}");
+        }
+        assert_eq!(WAITS.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn a_group_waits_for_the_disk_where_one_of_its_requests_promises_so() {
+        let (_dir, _path, mut writer) = writer();
         const NORMAL: i64 = 1;
         const FULL: i64 = 2;
         for (group, expected) in [
@@ -340,7 +386,7 @@ mod tests {
         ] {
             let mut group: Vec<Box<dyn Work>> =
                 group.into_iter().map(|durable| Box::new(Nothing(durable)) as _).collect();
-            writer.commit(&mut group).unwrap();
+            writer.serve(&mut group);
             let mode: i64 = writer.conn.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
             assert_eq!(mode, expected);
         }
