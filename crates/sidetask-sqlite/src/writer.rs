@@ -203,9 +203,6 @@ impl Loop {
                 self.look();
             }
         }
-        self.shared.lent.clear();
-        self.shared.publisher.close();
-        self.shared.dirty.stop();
     }
 
     /// Commits a group as one; where that fails, each of its requests alone, so that one does not spoil the others.
@@ -308,6 +305,15 @@ impl Loop {
 
     fn data_version(&self) -> rusqlite::Result<i64> {
         self.conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+    }
+}
+
+/// Also where the thread panics: nobody waits for what does not come any more.
+impl Drop for Loop {
+    fn drop(&mut self) {
+        self.shared.lent.clear();
+        self.shared.publisher.close();
+        self.shared.dirty.stop();
     }
 }
 

@@ -1,7 +1,10 @@
 use std::fs;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
-use sidetask_core::{Filter, Page, Store};
+use sidetask_core::{Clock, Filter, Page, Store, Timestamp};
 use sidetask_sqlite::{SqliteOptions, SqliteStore, rusqlite};
 
 use crate::job;
@@ -108,4 +111,25 @@ async fn closing_moves_the_log_into_the_database() {
     store.enqueue(vec![job("one")]).await.unwrap();
     store.close().await.unwrap();
     assert!(!dir.path().join("jobs.db-wal").exists());
+}
+
+#[tokio::test]
+async fn a_clock_that_panics_ends_the_store_and_holds_up_nobody() {
+    #[derive(Debug)]
+    struct Broken;
+    impl Clock for Broken {
+        fn now(&self) -> Timestamp {
+            panic!("the clock is broken")
+        }
+        fn sleep(&self, _: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteOptions::new(dir.path().join("jobs.db")).clock(Arc::new(Broken)).open().await.unwrap();
+    let mut events = store.listen();
+    assert!(store.enqueue(vec![job("any")]).await.unwrap_err().is_closed());
+    let soon = Duration::from_secs(10);
+    assert!(tokio::time::timeout(soon, events.next()).await.expect("listeners hear the end").is_none());
+    tokio::time::timeout(soon, store.close()).await.expect("closing ends").unwrap();
 }
