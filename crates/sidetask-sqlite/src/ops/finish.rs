@@ -36,7 +36,7 @@ impl Held {
             max_attempts: rows::number(row, 6)?,
             worker: rows::worker_id(row, 7)?,
             fence: row.get::<_, i64>(8)?.unsigned_abs(),
-            errors: row.get(9)?,
+            errors: rows::optional_text(row, 9)?,
         })
     }
 

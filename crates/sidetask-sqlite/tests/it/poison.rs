@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sidetask_core::{Claim, Filter, IdSource, Joining, Kinds, Page, State, Store, Want};
+use sidetask_core::lifecycle::Outcome;
+use sidetask_core::{Claim, Filter, Finish, IdSource, Joining, Kinds, Page, State, Store, Verdict, Want};
 use sidetask_sqlite::{SqliteStore, rusqlite};
 
 use crate::job;
@@ -12,6 +13,7 @@ const DAMAGES: &[&str] = &[
     "UPDATE sidetask_jobs SET args = CAST(x'ff00fe' AS TEXT), kind = CAST(x'ff' AS TEXT) WHERE seq = 1",
     "UPDATE sidetask_jobs SET id = x'0102' WHERE seq = 1",
     "UPDATE sidetask_jobs SET errors = 'no list', progress = 'nor this' WHERE seq = 1",
+    "UPDATE sidetask_jobs SET errors = CAST(x'ff' AS TEXT) WHERE seq = 1",
     "UPDATE sidetask_jobs SET attempt = -5, max_attempts = 99999999999, fence = -9, priority = 123456 WHERE seq = 1",
     "UPDATE sidetask_jobs SET worker = 'text'  WHERE seq = 1 AND 0; UPDATE sidetask_jobs SET worker = x'00' WHERE seq = 1",
     "UPDATE sidetask_jobs SET state = 77 WHERE seq = 1",
@@ -38,6 +40,11 @@ async fn a_damaged_row_stalls_no_other() {
         assert_eq!(store.list(Filter::all(), Page::default()).await.unwrap().len(), 3, "{damage}");
         let records = store.jobs(ids.iter().map(|job| job.id).collect()).await.unwrap();
         assert!(records[1..].iter().flatten().all(|job| job.state == State::Running), "{damage}");
+        let token = claimed.iter().find(|job| &*job.kind == "sound").map(|job| job.token).unwrap();
+        let finish = |token| Finish { token, outcome: Outcome::Failed("again".into()), retry_in: Duration::ZERO };
+        let verdicts = store.finish(claimed.iter().map(|job| finish(job.token)).collect()).await.unwrap();
+        let of_sound = claimed.iter().zip(verdicts).find(|(job, _)| job.token == token).unwrap().1;
+        assert_eq!(of_sound, Verdict::Accepted(State::Available), "{damage}");
         store.stats().await.unwrap();
         store.promote(10).await.unwrap();
         store.rescue(10).await.unwrap();
