@@ -18,7 +18,9 @@ impl SqliteStore {
     /// Stores a job in a transaction of yours, on a connection of yours to the same file: the job exists if and only if
     /// you commit. Workers notice the commit by themselves.
     ///
-    /// While the transaction is open the store cannot write, so keep it short.
+    /// While the transaction is open the store cannot write, so keep it short. One that reads before it writes fails as
+    /// busy where somebody else writes in between, as always with SQLite: begin such a one with
+    /// [`Immediate`](rusqlite::TransactionBehavior::Immediate).
     ///
     /// ```
     /// # use sidetask_core::Call;
@@ -44,6 +46,7 @@ impl SqliteStore {
     pub fn enqueue_in<T>(&self, tx: &Transaction<'_>, call: Call<T>) -> Result<Enqueued, Error> {
         let known = KNOWN.find(call.kind()).map(|known| &**known);
         let job = call.into_new_job(known, self.max_args_bytes)?;
+        lock(tx).map_err(|error| explain(ACTION, error))?;
         if schema::store_id(tx).map_err(|error| explain(ACTION, error))?.as_deref() != Some(self.store_id.as_str()) {
             return Err(Error::unusable(format!(
                 "cannot {ACTION}: its connection does not lead to {}, where this store keeps its jobs",
@@ -56,5 +59,15 @@ impl SqliteStore {
         let enqueued = enqueue(&mut unit, &[job], HandOff::Never).map_err(|error| explain(ACTION, error))?;
         unit.finish().map_err(|error| explain(ACTION, error))?;
         enqueued.into_iter().next().ok_or_else(|| Error::closed("store"))
+    }
+}
+
+/// Begins to write, waiting as long as the connection says. A transaction that has only read so far is refused at once
+/// where another has written since.
+fn lock(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    match tx.prepare_cached("UPDATE sidetask_meta SET value = value WHERE 0") {
+        Ok(mut nothing) => nothing.execute([]).map(drop),
+        // There is no such table, so that this is another file.
+        Err(_) => Ok(()),
     }
 }

@@ -85,3 +85,23 @@ async fn large_arguments_are_refused_before_anything_is_written() {
     assert!(error.is_too_large(), "{error}");
     store.enqueue_in(&tx, Call::new("k", "x".repeat(98))).unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transaction_that_begins_with_a_job_waits_its_turn() {
+    let (_dir, store, mut conn) = store_and_connection().await;
+    let busy = store.clone();
+    let load = tokio::spawn(async move {
+        loop {
+            busy.enqueue(vec![welcome().into_new_job(None, 1024).unwrap()]).await.unwrap();
+        }
+    });
+    let enqueued = tokio::task::spawn_blocking(move || {
+        for _ in 0..300 {
+            let tx = conn.transaction().unwrap();
+            store.enqueue_in(&tx, welcome()).unwrap();
+            tx.commit().unwrap();
+        }
+    });
+    enqueued.await.unwrap();
+    load.abort();
+}
