@@ -61,12 +61,15 @@ impl SqliteStore {
             connection::limit(&conn, bytes).map_err(|error| explain(&action, error))?;
         }
         let shared = Arc::new(Shared::new(Arc::clone(&options.clock)));
-        let cannot = |error| Error::storage(format!("cannot {action}"), error);
-        let readers = Readers::start(&options.path).map_err(cannot)?;
-        let checkpointer = checkpoint::start(&options.path, Arc::clone(&shared)).map_err(cannot)?;
+        let cannot =
+            |error: Box<dyn std::error::Error + Send + Sync>| Error::storage(format!("cannot {action}"), error);
+        // The log is beside the file that a link leads to, and the working directory may change.
+        let path = options.path.canonicalize().map_err(|error| cannot(error.into()))?;
+        let readers = Readers::start(&path).map_err(cannot)?;
+        let checkpointer = checkpoint::start(&path, Arc::clone(&shared)).map_err(cannot)?;
         let writer = Writer::start(conn, Arc::clone(&shared)).map_err(|error| cannot(error.into()))?;
         Ok(Self {
-            path: Arc::new(options.path.clone()),
+            path: Arc::new(path),
             store_id: Arc::new(store_id),
             max_args_bytes: options.max_args_bytes,
             shared,

@@ -37,6 +37,19 @@ async fn what_another_store_writes_is_noticed() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_another_store_writes_is_noticed_through_a_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, link) = (dir.path().join("jobs.db"), dir.path().join("link.db"));
+    let one = SqliteStore::open(&path).await.unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let other = SqliteStore::open(&link).await.unwrap();
+    let mut events = other.listen();
+    one.enqueue(vec![job("seen")]).await.unwrap();
+    assert!(hears_of_a_change(&mut events).await);
+}
+
 #[tokio::test]
 async fn what_a_store_writes_itself_is_no_change_by_another() {
     let (_dir, one, _other) = pair().await;
