@@ -48,8 +48,8 @@ impl Slots {
         if !self.0.kinds.contains(kind) {
             return None;
         }
+        let sender = self.lock().clone().filter(|sender| !sender.is_closed())?;
         let permit = Arc::clone(self.0.queues.get(queue)?).try_acquire_owned().ok()?;
-        let sender = self.lock().clone()?;
         Some(Slot { sender, permit: Permit(permit) })
     }
 
@@ -58,9 +58,9 @@ impl Slots {
         *self.lock() = None;
     }
 
-    /// Whether they were taken back.
+    /// Whether they were taken back, or their worker is gone.
     pub fn is_closed(&self) -> bool {
-        self.lock().is_none()
+        self.lock().as_ref().is_none_or(mpsc::UnboundedSender::is_closed)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<mpsc::UnboundedSender<Handed>>> {

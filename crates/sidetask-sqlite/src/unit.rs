@@ -40,7 +40,7 @@ impl Lent {
 
     fn serving(&self, queue: &str) -> Vec<Slots> {
         let lent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        lent.iter().filter(|slots| slots.serves(queue)).cloned().collect()
+        lent.iter().filter(|slots| slots.serves(queue) && !slots.is_closed()).cloned().collect()
     }
 
     pub(crate) fn clear(&self) {

@@ -104,6 +104,21 @@ pub async fn lets_nobody_overtake(h: Harness) {
     lender.assert_waits(&h, id).await;
 }
 
+/// A worker that took its slots back, or that is gone, is passed over, and those that are left go on.
+pub async fn passes_over_who_is_gone(h: Harness) {
+    let mut lenders = [Lender::new(&h, 2).await, Lender::new(&h, 2).await];
+    let [leaving, staying] = &mut lenders;
+    leaving.slots.close();
+    h.store.leave(leaving.worker).await.unwrap();
+    let id = h.add(work()).await;
+    if h.hands_off {
+        assert_eq!(staying.next().await.job.token.job, id);
+    }
+    staying.handed.close();
+    let id = h.add(work()).await;
+    assert_eq!(h.state(id).await, State::Available);
+}
+
 /// A paused queue hands nothing over; a resumed one does again.
 pub async fn waits_while_paused(h: Harness) {
     let mut lender = Lender::new(&h, 2).await;

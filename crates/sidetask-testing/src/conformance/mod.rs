@@ -44,7 +44,7 @@ macro_rules! __for_each_behaviour {
             claim: takes_in_order keeps_the_order_across_claims limits_by_queue may_give_nothing
                 passes_over_unknown_kinds mixes_kinds_in_order writes_down_the_holder counts_attempts_and_fences
                 refuses_an_unknown_worker never_shares_a_job takes_jobs_with_damaged_arguments;
-            hand_off: fills_a_free_slot fences_what_was_handed fills_slots_from_the_front_of_a_batch lets_nobody_overtake waits_while_paused
+            hand_off: fills_a_free_slot fences_what_was_handed fills_slots_from_the_front_of_a_batch lets_nobody_overtake passes_over_who_is_gone waits_while_paused
                 respects_kinds_and_queues leaves_what_is_for_later needs_a_free_slot needs_a_live_worker
                 needs_a_known_worker hands_a_key_over_once uses_every_lender is_healed_by_the_lease
                 never_shares_a_job_with_a_claim;
