@@ -8,8 +8,11 @@ use super::finish::{HELD, Held, end};
 use crate::rows;
 use crate::unit::Unit;
 
+/// In microseconds. A heartbeat adds the lease to the time, which must not overflow.
+const LONGEST_LEASE: i64 = i64::MAX / 2;
+
 pub(crate) fn join(unit: &mut Unit<'_>, joining: &Joining) -> rusqlite::Result<()> {
-    let lease = i64::try_from(joining.lease.as_micros()).unwrap_or(i64::MAX);
+    let lease = i64::try_from(joining.lease.as_micros()).unwrap_or(i64::MAX).min(LONGEST_LEASE);
     unit.statement(
         "INSERT OR REPLACE INTO sidetask_workers (id, name, started_at, lease, lease_until)
          VALUES (?1, ?2, ?3, ?4, ?5)",

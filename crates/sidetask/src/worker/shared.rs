@@ -46,9 +46,10 @@ pub(super) struct Stop {
 }
 
 impl Shared {
-    /// A tenth more or less, so that workers started together do not stay in step.
+    /// A tenth more or less, so that workers started together do not stay in step. Of the longest time nothing more.
     pub(super) fn jittered(&self, interval: Duration) -> Duration {
-        interval.mul_f64(0.9 + 0.2 * self.random().f64())
+        let jittered = interval.as_secs_f64() * (0.9 + 0.2 * self.random().f64());
+        Duration::try_from_secs_f64(jittered).unwrap_or(Duration::MAX)
     }
 
     /// A source of its own, so that no lock is held while a user's function draws.

@@ -10,6 +10,7 @@ over_stores! {
     a_long_job_is_never_rescued,
     a_lost_lease_stops_what_runs_and_is_followed_by_a_new_one,
     jobs_of_a_dead_worker_are_rescued,
+    the_longest_lease_is_renewed,
 }
 
 const LEASE: Duration = Duration::from_secs(1);
@@ -98,4 +99,15 @@ async fn jobs_of_a_dead_worker_are_rescued(kit: Kit) {
     kit.worker().lease(LEASE).register("dies", task).start().await.unwrap();
     kit.pass_until_state(&job, State::Completed).await;
     assert_eq!(job.output().await.unwrap(), 2);
+}
+
+async fn the_longest_lease_is_renewed(kit: Kit) {
+    for seed in 1..=8 {
+        let worker = kit.worker().seed(seed).lease(Duration::MAX).poll_interval(Duration::MAX);
+        let worker = worker.register("quick", |()| async {}).start().await.unwrap();
+        kit.store.heartbeat(worker.id()).await.unwrap();
+        soon(kit.client.enqueue(Call::new("quick", ())).await.unwrap().wait()).await.unwrap();
+        assert!(soon(worker.shutdown(LEASE)).await.is_clean());
+        assert_eq!(count(&kit.store.leaves), seed as usize, "it lived until then");
+    }
 }
