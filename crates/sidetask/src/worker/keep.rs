@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask_core::{State, WorkerId};
+use sidetask_core::{Error, State, WorkerId};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -18,7 +18,7 @@ const LOOK_GAP: Duration = Duration::from_millis(250);
 const PROMOTION_GAP: Duration = Duration::from_millis(10);
 
 /// The longest time without a look at what is due, should nobody say that it changed.
-const LONGEST_REST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// How often ended jobs are purged.
 const PURGE_EVERY: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ pub(super) fn keep(shared: &Arc<Shared>, worker: WorkerId) -> JoinSet<()> {
     keepers.spawn(heartbeat(Arc::clone(shared), worker));
     keepers.spawn(hear_of_cancellations(Arc::clone(shared)));
     keepers.spawn(promote(Arc::clone(shared)));
-    keepers.spawn(rescue(Arc::clone(shared)));
+    keepers.spawn(rescue(Arc::clone(shared), worker));
     keepers.spawn(purge(Arc::clone(shared)));
     keepers
 }
@@ -39,11 +39,8 @@ async fn heartbeat(shared: Arc<Shared>, worker: WorkerId) {
     let mut wait = shared.jittered(lease / 3);
     loop {
         shared.clock.sleep(wait).await;
-        match shared.store.heartbeat(worker).await {
-            Ok(heard) => {
-                heard.cancelled.into_iter().for_each(|job| shared.running.cancel(job));
-                wait = shared.jittered(lease / 3);
-            }
+        match beat(&shared, worker).await {
+            Ok(()) => wait = shared.jittered(lease / 3),
             Err(error) if error.is_lease_lost() => return,
             Err(error) => {
                 tracing::warn!(error = ?error, %worker, "the lease cannot be renewed");
@@ -72,6 +69,12 @@ async fn hear_of_cancellations(shared: Arc<Shared>) {
     }
 }
 
+async fn beat(shared: &Shared, worker: WorkerId) -> Result<(), Error> {
+    let heard = shared.store.heartbeat(worker).await?;
+    heard.cancelled.into_iter().for_each(|job| shared.running.cancel(job));
+    Ok(())
+}
+
 /// Waits until somebody asks, and then until `earliest`. That bounds a load, and so is the machine's time: a clock moved
 /// by hand must not hold it up.
 async fn asked(notify: &Notify, earliest: Instant) {
@@ -96,9 +99,16 @@ async fn promote(shared: Arc<Shared>) {
     }
 }
 
-async fn rescue(shared: Arc<Shared>) {
+async fn rescue(shared: Arc<Shared>, worker: WorkerId) {
     loop {
-        match shared.store.rescue(CHUNK).await {
+        // After the machine slept, its clock was set or the store was out of reach, this worker is late itself: a sign
+        // of life first, or it would take its own jobs for lost ones.
+        let rescued = match beat(&shared, worker).await {
+            Ok(()) => shared.store.rescue(CHUNK).await,
+            Err(error) if error.is_lease_lost() => return,
+            Err(error) => Err(error),
+        };
+        match rescued {
             Ok(rescued) => {
                 for job in &rescued {
                     tracing::warn!(job = %job.id, state = %job.state, worker = ?job.worker, "rescued from a lost worker");

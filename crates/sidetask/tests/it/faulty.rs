@@ -27,6 +27,7 @@ pub(crate) struct Faulty {
     pub(crate) reads: AtomicUsize,
     pub(crate) joins: AtomicUsize,
     pub(crate) leaves: AtomicUsize,
+    pub(crate) rescues: AtomicUsize,
     silence: Publisher,
 }
 
@@ -44,6 +45,7 @@ impl Faulty {
             reads: AtomicUsize::new(0),
             joins: AtomicUsize::new(0),
             leaves: AtomicUsize::new(0),
+            rescues: AtomicUsize::new(0),
             silence: Publisher::new(),
         }
     }
@@ -127,7 +129,9 @@ impl Store for Faulty {
 
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
         self.check()?;
-        self.inner.rescue(limit).await
+        let answer = self.inner.rescue(limit).await;
+        self.rescues.fetch_add(1, Ordering::SeqCst);
+        answer
     }
 
     async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {

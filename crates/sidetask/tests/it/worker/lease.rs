@@ -10,6 +10,7 @@ over_stores! {
     a_long_job_is_never_rescued,
     a_lost_lease_stops_what_runs_and_is_followed_by_a_new_one,
     jobs_of_a_dead_worker_are_rescued,
+    a_worker_that_was_suspended_rescues_none_of_its_own_jobs,
     the_longest_lease_is_renewed,
 }
 
@@ -99,6 +100,28 @@ async fn jobs_of_a_dead_worker_are_rescued(kit: Kit) {
     kit.worker().lease(LEASE).register("dies", task).start().await.unwrap();
     kit.pass_until_state(&job, State::Completed).await;
     assert_eq!(job.output().await.unwrap(), 2);
+}
+
+async fn a_worker_that_was_suspended_rescues_none_of_its_own_jobs(kit: Kit) {
+    let gate = Gate::new();
+    let inner = gate.clone();
+    let task = move |()| {
+        let gate = inner.clone();
+        async move { gate.pass().await }
+    };
+    let worker = kit.worker().lease(LEASE).register("long", task).start().await.unwrap();
+    let first = worker.id();
+    let job = kit.client.enqueue(Call::new("long", ())).await.unwrap();
+    gate.until_came(1).await;
+    for _ in 0..20 {
+        let before = count(&kit.store.rescues);
+        kit.clock.advance(10 * LEASE);
+        until("a rescue", async || count(&kit.store.rescues) > before).await;
+    }
+    gate.open(1);
+    assert_eq!(soon(job.wait()).await.unwrap().attempt, 1);
+    assert_eq!(worker.id(), first);
+    worker.shutdown(Duration::ZERO).await;
 }
 
 async fn the_longest_lease_is_renewed(kit: Kit) {
