@@ -37,7 +37,9 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, cancel: CancelToken, place: 
     let mut place = Some(place);
     let (outcome, retry_in) = match definition {
         Some(definition) => {
-            let outcome = run(&shared, &definition, &job, cancel, &mut place).await;
+            // Showing and dropping a user's error may panic as well, when the function itself has ended.
+            let ended = Caught::new(Box::pin(run(&shared, &definition, &job, cancel, &mut place))).await;
+            let outcome = ended.unwrap_or_else(|panic| Outcome::Failed(panicked(&job, &panic).to_string()));
             let retry_in = match outcome {
                 Outcome::Failed(_) => retry_in(&shared, &definition, job.token.attempt),
                 _ => Duration::ZERO,

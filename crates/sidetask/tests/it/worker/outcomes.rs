@@ -18,6 +18,7 @@ over_stores! {
     a_snooze_uses_no_attempt,
     a_task_gives_up_of_its_own_accord,
     a_panic_fails_the_attempt_and_nothing_else,
+    an_error_that_panics_when_shown_fails_the_attempt,
     a_task_that_takes_too_long_fails,
     a_blocking_function_keeps_its_place_until_it_returns,
     a_full_pool_gives_the_job_back,
@@ -148,6 +149,23 @@ async fn a_panic_fails_the_attempt_and_nothing_else(kit: Kit) {
     kit.pass_until_state(&kit.client.enqueue(call).await.unwrap(), State::Discarded).await;
     let sound = kit.client.enqueue(Call::new("sound", ()).returns::<u32>()).await.unwrap();
     assert_eq!(soon(sound.output()).await.unwrap(), 1);
+}
+
+async fn an_error_that_panics_when_shown_fails_the_attempt(kit: Kit) {
+    #[derive(Debug)]
+    struct Unspeakable;
+    impl std::fmt::Display for Unspeakable {
+        fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            panic!("no words")
+        }
+    }
+    impl std::error::Error for Unspeakable {}
+    let task = |()| async { Err::<(), _>(TaskError::permanent(Unspeakable)) };
+    let worker = start(kit.worker().register("unspeakable", task)).await;
+    let job = kit.client.enqueue(Call::new("unspeakable", ()).max_attempts(1)).await.unwrap();
+    let error = soon(job.output()).await.unwrap_err();
+    assert!(error.is_discarded() && error.to_string().contains("`unspeakable` panicked: no words"), "{error}");
+    assert!(soon(worker.shutdown(SECOND)).await.is_clean());
 }
 
 async fn a_task_that_takes_too_long_fails(kit: Kit) {
