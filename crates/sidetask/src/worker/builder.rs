@@ -147,7 +147,7 @@ impl WorkerBuilder {
 
     /// Makes it dormant while there is nothing to do: it has left the store, and neither polls nor sends heartbeats. It
     /// comes back when a job is enqueued in this process or falls due, and when the store notices that another process
-    /// wrote. Default: it stays.
+    /// wrote; should that go unheard, it looks about once a minute. Default: it stays.
     pub fn when_needed(self) -> Self {
         let idle_after = self.settings.idle_after.unwrap_or(DEFAULT_IDLE);
         self.idle_after(idle_after)

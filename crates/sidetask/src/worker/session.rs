@@ -10,7 +10,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::acks::acknowledge;
-use super::dormant::until_needed;
+use super::dormant::{Reason, until_needed};
 use super::fetch::{Ended, fetch, receive};
 use super::keep::keep;
 use super::listen::listen;
@@ -32,20 +32,22 @@ pub(super) async fn live(
     helpers.spawn(acknowledge(Arc::clone(&shared), reports));
     helpers.spawn(listen(Arc::clone(&shared), events));
     let mut joined = joined;
-    let mut is_needed = false;
+    let mut reason = Reason::Work;
     let membership = loop {
         let worker = match joined.take() {
             Some(worker) => worker,
-            None => match next_worker(&shared, is_needed).await {
+            None => match next_worker(&shared, reason).await {
                 Some(worker) => worker,
                 None => break None,
             },
         };
-        match session(&shared, worker).await {
+        let (started, _) = shared.running.counts();
+        reason = match session(&shared, worker).await {
             (Ended::Stopping, membership) => break Some(membership),
-            (Ended::Lost, _) => is_needed = true,
-            (Ended::Idle, _) => is_needed = false,
-        }
+            (Ended::Lost, _) => Reason::None,
+            (Ended::Idle, _) if shared.running.counts().0 > started => Reason::Work,
+            (Ended::Idle, _) => Reason::Change,
+        };
     };
     let report = drain(&shared, membership).await;
     tracing::info!(%report, "the worker has shut down");
@@ -53,8 +55,8 @@ pub(super) async fn live(
 }
 
 /// Joins the store for another session, as soon as there is reason to. `None` where the worker is to stop.
-async fn next_worker(shared: &Shared, is_needed: bool) -> Option<WorkerId> {
-    if !is_needed && !until_needed(shared).await {
+async fn next_worker(shared: &Shared, reason: Reason) -> Option<WorkerId> {
+    if reason != Reason::None && !until_needed(shared, reason).await {
         return None;
     }
     let backoff = Backoff::exponential(Duration::from_millis(50), Duration::from_secs(1));

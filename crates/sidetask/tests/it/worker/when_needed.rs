@@ -3,7 +3,7 @@ use std::time::Duration;
 use sidetask::core::Store as _;
 use sidetask::{Call, Context, State};
 
-use crate::faulty::count;
+use crate::faulty::{count, set};
 use crate::kit::{Gate, Kit, over_stores, soon, until};
 
 over_stores! {
@@ -12,6 +12,8 @@ over_stores! {
     work_that_waits_is_done_at_the_start,
     a_dormant_worker_shuts_down,
     jobs_of_a_dead_worker_are_not_forgotten,
+    a_dormant_worker_that_hears_nothing_finds_its_jobs,
+    a_job_that_nobody_knows_does_not_keep_it_coming_and_going,
 }
 
 const IDLE: Duration = Duration::from_secs(5);
@@ -87,4 +89,22 @@ async fn jobs_of_a_dead_worker_are_not_forgotten(kit: Kit) {
     kit.pass_until_state(&job, State::Completed).await;
     until("the worker to be idle", async || worker.is_idle()).await;
     assert_eq!(kit.store.stats().await.unwrap().total().count(State::Completed), 1);
+}
+
+async fn a_dormant_worker_that_hears_nothing_finds_its_jobs(kit: Kit) {
+    set(&kit.store.is_silent, true);
+    kit.worker().register("nothing", |()| async {}).idle_after(IDLE).start().await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let job = kit.client.enqueue(nothing()).await.unwrap();
+    kit.pass_until(Duration::from_secs(30), "the job to be found", async || {
+        job.record().await.unwrap().state == State::Completed
+    })
+    .await;
+}
+
+async fn a_job_that_nobody_knows_does_not_keep_it_coming_and_going(kit: Kit) {
+    kit.client.enqueue(Call::new("unknown", ())).await.unwrap();
+    kit.worker().register("nothing", |()| async {}).idle_after(Duration::ZERO).start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(count(&kit.store.joins) <= 6, "{} times within a second", count(&kit.store.joins));
 }
