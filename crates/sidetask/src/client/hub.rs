@@ -50,10 +50,13 @@ impl Hub {
 
     /// Watches a job: it is read now, when it ends, and now and then; when it reports progress only if that is wanted.
     pub(super) fn watch(self: &Arc<Self>, id: JobId, wants_progress: bool) -> Watch {
-        Watch { answers: Some(self.register(id, wants_progress)), hub: Arc::clone(self), id, wants_progress }
+        Watch { answers: self.register(id, wants_progress), hub: Arc::clone(self), id, wants_progress }
     }
 
-    fn register(self: &Arc<Self>, id: JobId, wants_progress: bool) -> watch::Receiver<Answer> {
+    /// `None` where there has to be a listener, and this runtime has ended.
+    fn register(self: &Arc<Self>, id: JobId, wants_progress: bool) -> Option<watch::Receiver<Answer>> {
+        // Panics outside of a runtime, which must not happen below.
+        let runtime = tokio::runtime::Handle::current();
         let mut watched = self.lock();
         let entry = watched
             .jobs
@@ -62,14 +65,18 @@ impl Hub {
         entry.wants_progress |= wants_progress;
         let answers = entry.answers.subscribe();
         watched.due.push(id);
-        if !std::mem::replace(&mut watched.listening, true) {
+        let is_first = !std::mem::replace(&mut watched.listening, true);
+        // A runtime that has ended drops the listener at once, which takes the lock.
+        drop(watched);
+        if is_first {
             // Listening begins before the first read, so that no end falls between the two.
             let listening = Listening { hub: Arc::clone(self), is_over: false };
-            tokio::spawn(listen(listening, self.store.listen()));
+            if runtime.spawn(listen(listening, self.store.listen())).is_finished() {
+                return None;
+            }
         }
-        drop(watched);
         self.wake.notify_one();
-        answers
+        Some(answers)
     }
 
     /// Ends the listener without delay, should nobody wait.
@@ -200,7 +207,7 @@ pub(super) struct Watch {
     hub: Arc<Hub>,
     id: JobId,
     wants_progress: bool,
-    /// Always there but while it is dropped.
+    /// Not there where nothing can come any more.
     answers: Option<watch::Receiver<Answer>>,
 }
 
@@ -208,9 +215,9 @@ impl Watch {
     /// The job as it was read next. Cancel safe.
     pub(super) async fn next(&mut self) -> Result<Arc<JobRecord>, Error> {
         loop {
-            let Some(answers) = &mut self.answers else { return Err(Error::no_such_job(self.id)) };
+            let Some(answers) = &mut self.answers else { return Err(Error::closed("runtime")) };
             if answers.changed().await.is_err() {
-                self.answers = Some(self.hub.register(self.id, self.wants_progress));
+                self.answers = self.hub.register(self.id, self.wants_progress);
                 continue;
             }
             let answer = answers.borrow_and_update().clone();

@@ -1,9 +1,12 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use sidetask::{Call, Client, Filter, JobId, Page, State};
+use sidetask::{Call, Client, Filter, JobId, MemoryStore, Page, State};
 
 use crate::faulty::{count, set};
 use crate::kit::{Kit, over_stores, soon, until};
+use crate::wait::{LONG, block_on_bare};
 
 over_stores! {
     one_key_makes_one_job,
@@ -158,4 +161,20 @@ async fn a_closed_store_says_so(kit: Kit) {
     kit.pass_until(Duration::from_secs(1), "the wait to end", async || waiting.is_finished()).await;
     assert!(waiting.await.unwrap().unwrap_err().is_closed());
     until("the store to be let go", async || job.record().await.is_err()).await;
+}
+
+#[test]
+fn a_wait_without_a_runtime_ends() {
+    let client = Client::new(Arc::new(MemoryStore::new()));
+    let ended_runtime = tokio::runtime::Builder::new_current_thread().build().unwrap().handle().clone();
+    let (sender, ends) = mpsc::channel();
+    for (runtime, end) in [(None, Err("it panicked")), (Some(ended_runtime), Ok(true))] {
+        let (sender, job) = (sender.clone(), block_on_bare(client.enqueue(nothing())).unwrap());
+        std::thread::spawn(move || {
+            let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
+            let waited = catch_unwind(AssertUnwindSafe(|| block_on_bare(job.wait())));
+            sender.send(waited.map_err(|_| "it panicked").map(|record| record.unwrap_err().is_closed())).unwrap();
+        });
+        assert_eq!(ends.recv_timeout(LONG).unwrap(), end);
+    }
 }
