@@ -1,5 +1,6 @@
 //! Opening the file, with the settings that were measured to be best.
 
+use std::cell::Cell;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -64,9 +65,14 @@ fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     Ok(conn)
 }
 
-fn wait_for_lock(waited: i32) -> bool {
+/// SQLite tells how often this was asked, which says little of the time: a short sleep takes much longer than it should.
+fn wait_for_lock(asked: i32) -> bool {
+    thread_local!(static BEGUN: Cell<Option<Instant>> = const { Cell::new(None) });
+    if asked == 0 {
+        BEGUN.set(Some(Instant::now()));
+    }
     thread::sleep(BUSY_PAUSE);
-    BUSY_PAUSE * waited.unsigned_abs() < BUSY_TIMEOUT
+    BEGUN.get().is_some_and(|begun| begun.elapsed() < BUSY_TIMEOUT)
 }
 
 /// SQLite answers "busy" at once, without its handler, where two processes create one database.
@@ -81,5 +87,16 @@ fn enter_wal_mode(conn: &Connection) -> rusqlite::Result<()> {
             }
             result => return result,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_for_a_lock_is_measured_in_time() {
+        assert!(wait_for_lock(0));
+        assert!(wait_for_lock(i32::MAX), "however often it was asked, hardly any time has passed");
     }
 }
