@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -55,7 +55,8 @@ impl SqliteStore {
 
     fn open_blocking(options: &SqliteOptions) -> Result<Self, Error> {
         let action = format!("open {}", options.path.display());
-        let mut conn = connection::writer(&options.path).map_err(|error| explain(&action, error))?;
+        let path = file_path(&options.path)?;
+        let mut conn = connection::writer(&path).map_err(|error| explain(&action, error))?;
         let store_id = schema::prepare(&mut conn, &options.path, options.shared)?;
         if let Some(bytes) = options.max_bytes {
             connection::limit(&conn, bytes).map_err(|error| explain(&action, error))?;
@@ -64,7 +65,7 @@ impl SqliteStore {
         let cannot =
             |error: Box<dyn std::error::Error + Send + Sync>| Error::storage(format!("cannot {action}"), error);
         // The log is beside the file that a link leads to, and the working directory may change.
-        let path = options.path.canonicalize().map_err(|error| cannot(error.into()))?;
+        let path = path.canonicalize().map_err(|error| cannot(error.into()))?;
         let readers = Readers::start(&path).map_err(cannot)?;
         let checkpointer = checkpoint::start(&path, Arc::clone(&shared)).map_err(cannot)?;
         let writer = Writer::start(conn, Arc::clone(&shared)).map_err(|error| cannot(error.into()))?;
@@ -79,6 +80,17 @@ impl SqliteStore {
             checkpointer: Arc::new(Mutex::new(Some(checkpointer))),
         })
     }
+}
+
+/// A path that SQLite takes for nothing else: relative ones may be its URIs, databases in memory, or temporary ones.
+fn file_path(path: &Path) -> Result<PathBuf, Error> {
+    if path.as_os_str() == ":memory:" {
+        return Err(Error::unusable(
+            "`:memory:` names no file: give the path of one, or keep the jobs in memory with sidetask's memory store",
+        ));
+    }
+    let action = format!("cannot open `{}`: give the path of a file", path.display());
+    std::path::absolute(path).map_err(|error| Error::storage(action, error))
 }
 
 /// Runs what blocks on a thread of its own, so that it works on every executor and holds up none.

@@ -133,3 +133,16 @@ async fn a_clock_that_panics_ends_the_store_and_holds_up_nobody() {
     assert!(tokio::time::timeout(soon, events.next()).await.expect("listeners hear the end").is_none());
     tokio::time::timeout(soon, store.close()).await.expect("closing ends").unwrap();
 }
+
+#[tokio::test]
+async fn a_path_is_taken_for_nothing_but_a_file() {
+    for (path, says) in [(":memory:", "memory store"), ("", "the path of a file")] {
+        let error = SqliteStore::open(path).await.unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+    let name = format!("file:sidetask-test-{}.db", std::process::id());
+    let store = SqliteStore::open(&name).await.unwrap();
+    store.enqueue(vec![job("any")]).await.unwrap();
+    store.close().await.unwrap();
+    fs::remove_file(name).expect("it has just this name");
+}
