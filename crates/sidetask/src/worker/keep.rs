@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask_core::{Error, State, WorkerId};
+use sidetask_core::{State, WorkerId};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -26,25 +26,51 @@ const PURGE_EVERY: Duration = Duration::from_secs(60);
 /// Begins the keeping. A task that ends says that the lease is lost.
 pub(super) fn keep(shared: &Arc<Shared>, worker: WorkerId) -> JoinSet<()> {
     let mut keepers = JoinSet::new();
-    keepers.spawn(heartbeat(Arc::clone(shared), worker));
+    keepers.spawn(keep_alive(Arc::clone(shared), worker));
     keepers.spawn(hear_of_cancellations(Arc::clone(shared)));
     keepers.spawn(promote(Arc::clone(shared)));
-    keepers.spawn(rescue(Arc::clone(shared), worker));
     keepers.spawn(purge(Arc::clone(shared)));
     keepers
 }
 
-async fn heartbeat(shared: Arc<Shared>, worker: WorkerId) {
+/// Renews the lease, and takes jobs back from workers that did not. Always in this order: after the machine slept, its
+/// clock was set or the store was out of reach, this worker is late itself, and would take its own jobs for lost ones.
+async fn keep_alive(shared: Arc<Shared>, worker: WorkerId) {
     let lease = shared.settings.lease;
-    let mut wait = shared.jittered(lease / 3);
     loop {
-        shared.clock.sleep(wait).await;
-        match beat(&shared, worker).await {
-            Ok(()) => wait = shared.jittered(lease / 3),
-            Err(error) if error.is_lease_lost() => return,
+        rescue(&shared).await;
+        let mut wait = shared.jittered(lease / 3);
+        loop {
+            shared.clock.sleep(wait).await;
+            match shared.store.heartbeat(worker).await {
+                Ok(heard) => {
+                    heard.cancelled.into_iter().for_each(|job| shared.running.cancel(job));
+                    break;
+                }
+                Err(error) if error.is_lease_lost() => return,
+                Err(error) => {
+                    tracing::warn!(error = ?error, %worker, "the lease cannot be renewed");
+                    wait = shared.jittered((lease / 10).min(Duration::from_secs(1)));
+                }
+            }
+        }
+    }
+}
+
+async fn rescue(shared: &Shared) {
+    loop {
+        match shared.store.rescue(CHUNK).await {
+            Ok(rescued) => {
+                for job in &rescued {
+                    tracing::warn!(job = %job.id, state = %job.state, worker = ?job.worker, "rescued from a lost worker");
+                }
+                if rescued.len() < CHUNK {
+                    return;
+                }
+            }
             Err(error) => {
-                tracing::warn!(error = ?error, %worker, "the lease cannot be renewed");
-                wait = shared.jittered((lease / 10).min(Duration::from_secs(1)));
+                tracing::warn!(error = ?error, "jobs of lost workers cannot be rescued");
+                return;
             }
         }
     }
@@ -69,12 +95,6 @@ async fn hear_of_cancellations(shared: Arc<Shared>) {
     }
 }
 
-async fn beat(shared: &Shared, worker: WorkerId) -> Result<(), Error> {
-    let heard = shared.store.heartbeat(worker).await?;
-    heard.cancelled.into_iter().for_each(|job| shared.running.cancel(job));
-    Ok(())
-}
-
 /// Waits until somebody asks, and then until `earliest`. That bounds a load, and so is the machine's time: a clock moved
 /// by hand must not hold it up.
 async fn asked(notify: &Notify, earliest: Instant) {
@@ -96,30 +116,6 @@ async fn promote(shared: Arc<Shared>) {
             () = shared.clock.sleep(wait) => {}
             () = asked(&shared.due, Instant::now() + PROMOTION_GAP) => {}
         }
-    }
-}
-
-async fn rescue(shared: Arc<Shared>, worker: WorkerId) {
-    loop {
-        // After the machine slept, its clock was set or the store was out of reach, this worker is late itself: a sign
-        // of life first, or it would take its own jobs for lost ones.
-        let rescued = match beat(&shared, worker).await {
-            Ok(()) => shared.store.rescue(CHUNK).await,
-            Err(error) if error.is_lease_lost() => return,
-            Err(error) => Err(error),
-        };
-        match rescued {
-            Ok(rescued) => {
-                for job in &rescued {
-                    tracing::warn!(job = %job.id, state = %job.state, worker = ?job.worker, "rescued from a lost worker");
-                }
-                if rescued.len() == CHUNK {
-                    continue;
-                }
-            }
-            Err(error) => tracing::warn!(error = ?error, "jobs of lost workers cannot be rescued"),
-        }
-        shared.clock.sleep(shared.jittered(shared.settings.lease / 3)).await;
     }
 }
 
