@@ -3,12 +3,16 @@
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use walkdir::{DirEntry, WalkDir};
 
 const OURS: &str = ".thumbnails";
+const UNFINISHED: &str = "unfinished";
+
+/// An unfinished file as old as this was left behind by a process that was killed: writing one takes much less.
+const ABANDONED: Duration = Duration::from_secs(60);
 
 /// The folder that the program works on. A worker lends it to its tasks.
 #[derive(Clone, Debug)]
@@ -23,12 +27,15 @@ pub(crate) struct Image {
 }
 
 impl Folder {
-    /// A folder that is there; makes `.thumbnails` in it.
+    /// A folder that is there; makes `.thumbnails` in it, and clears away what a killed process left in there.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         ensure!(path.is_dir(), "`{}` is not a folder", path.display());
-        let ours = path.join(OURS);
-        std::fs::create_dir_all(&ours).with_context(|| format!("`{}` cannot be made", ours.display()))?;
-        Ok(Self(path.to_owned()))
+        let folder = Self(path.to_owned());
+        let unfinished = folder.unfinished();
+        std::fs::create_dir_all(&unfinished)
+            .and_then(|()| remove_abandoned(&unfinished))
+            .with_context(|| format!("thumbnails cannot be kept in `{}`", path.join(OURS).display()))?;
+        Ok(folder)
     }
 
     pub(crate) fn store_url(&self) -> Result<String> {
@@ -52,15 +59,27 @@ impl Folder {
         self.thumbnails(width).join(path)
     }
 
+    /// Where files are while they are being written.
+    pub(crate) fn unfinished(&self) -> PathBuf {
+        self.0.join(OURS).join(UNFINISHED)
+    }
+
     /// The images, by name; and what could not be read, with the reason.
     pub(crate) fn images(&self) -> (Vec<Image>, Vec<(String, String)>) {
         let mut images = Vec::new();
         let mut unreadable = Vec::new();
         let entries = WalkDir::new(&self.0).min_depth(1).sort_by_file_name().into_iter();
         for entry in entries.filter_entry(|entry| entry.file_name() != OURS) {
-            match entry.map_err(anyhow::Error::from).and_then(|entry| self.image_of(&entry)) {
-                Ok(image) => images.extend(image),
-                Err(error) => unreadable.push((self.0.display().to_string(), format!("{error:#}"))),
+            match entry {
+                Ok(entry) => match self.image_of(&entry) {
+                    Ok(image) => images.extend(image),
+                    Err(error) => unreadable.push((self.shown(entry.path()), format!("{error:#}"))),
+                },
+                Err(error) => {
+                    let path = self.shown(error.path().unwrap_or(&self.0));
+                    let reason = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
+                    unreadable.push((path, reason));
+                }
             }
         }
         (images, unreadable)
@@ -71,10 +90,25 @@ impl Folder {
             return Ok(None);
         }
         let path = entry.path().strip_prefix(&self.0)?;
-        let path = path.to_str().with_context(|| format!("`{}` is not UTF-8: rename it", path.display()))?.to_owned();
+        let path = path.to_str().context("its path is not UTF-8: rename it")?.to_owned();
         let modified = entry.metadata()?.modified()?;
         Ok(Some(Image { path, modified }))
     }
+
+    /// A path as people are told of it, relative to the folder.
+    fn shown(&self, path: &Path) -> String {
+        path.strip_prefix(&self.0).unwrap_or(path).display().to_string()
+    }
+}
+
+fn remove_abandoned(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > ABANDONED) {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 impl Image {
@@ -123,6 +157,18 @@ mod tests {
         for other in [image("b.png", 1).key(320), image("a.png", 2).key(320), image("a.png", 1).key(64)] {
             assert_ne!(key, other);
         }
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_cleared_away_and_what_is_being_written_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let unfinished = Folder::open(dir.path()).unwrap().unfinished();
+        for (name, age) in [("old", 2 * ABANDONED), ("new", Duration::ZERO)] {
+            let file = std::fs::File::create(unfinished.join(name)).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+        }
+        Folder::open(dir.path()).unwrap();
+        assert_eq!((unfinished.join("old").exists(), unfinished.join("new").exists()), (false, true));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) fn make(#[state] folder: Folder, path: String, width: u32) -> Result<
     // A file that cannot be read may be readable later; one that is no image stays so.
     let bytes = std::fs::read(folder.image(&path))?;
     let small = scaled(&bytes, width).map_err(TaskError::permanent)?;
-    write(&folder.thumbnail(&path, width), &small)?;
+    write(&folder.unfinished(), &folder.thumbnail(&path, width), &small)?;
     Ok(())
 }
 
@@ -38,15 +38,16 @@ fn scaled(bytes: &[u8], width: u32) -> ImageResult<Vec<u8>> {
     Ok(small.into_inner())
 }
 
-/// Writes a file that is there whole or not at all.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
+/// Writes a file that is there whole or not at all; until it is whole, it is in `unfinished`.
+fn write(unfinished: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
     let mut builder = tempfile::Builder::new();
     // A temporary file is for its owner's eyes only, a thumbnail for whoever the umask says.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
+    let mut file = builder.tempfile_in(unfinished)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
