@@ -6,7 +6,7 @@
 //!
 //! Thumbnails and the queue's database go into `DIR/.thumbnails`. Kill it in the middle and start it again: each image
 //! has a job with a key of its own, so nothing is queued twice, what is done stays done, and what was in flight is
-//! taken back when its lease ends, 3 seconds after the kill.
+//! taken back when its lease ends, 3 seconds after the kill. What failed in an earlier run is tried once more.
 
 #![expect(clippy::print_stdout, reason = "a program's output")]
 
@@ -44,7 +44,10 @@ const LEASE: Duration = Duration::from_secs(3);
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let options = Options::parse();
+    run(Options::parse()).await
+}
+
+async fn run(options: Options) -> Result<()> {
     let width = options.width.get();
     let begun = Instant::now();
     let folder = Folder::open(&options.dir)?;
@@ -53,7 +56,7 @@ async fn main() -> Result<()> {
     let (images, unreadable) = folder.images();
     let calls = images.iter().map(|image| thumbnail::make::call(image.path.clone(), width).key(image.key(width)));
     let jobs: Vec<Job<()>> = client.enqueue_many(calls).await?;
-    let earlier = ended_earlier(&folder, &images, width, &jobs).await?;
+    let earlier = made_earlier(&folder, &images, width, &jobs).await?;
 
     let concurrency = match options.concurrency {
         Some(concurrency) => concurrency.get(),
@@ -82,17 +85,17 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// How many thumbnails earlier runs made. One that somebody deleted since then is made again.
-async fn ended_earlier(folder: &Folder, images: &[Image], width: u32, jobs: &[Job<()>]) -> Result<usize> {
+/// How many thumbnails earlier runs made. One that somebody deleted since then is made again, and one that failed is
+/// tried again, since its image may be readable by now.
+async fn made_earlier(folder: &Folder, images: &[Image], width: u32, jobs: &[Job<()>]) -> Result<usize> {
     let mut count = 0;
     for (image, job) in images.iter().zip(jobs).filter(|(_, job)| job.existed()) {
-        if job.record().await?.state != State::Completed {
-            continue;
-        }
-        if folder.thumbnail(&image.path, width).exists() {
-            count += 1;
-        } else {
-            job.retry().await?;
+        match job.record().await?.state {
+            State::Completed if folder.thumbnail(&image.path, width).exists() => count += 1,
+            State::Completed | State::Discarded => {
+                job.retry().await?;
+            }
+            _ => {}
         }
     }
     Ok(count)
@@ -128,3 +131,6 @@ fn failure(job: &JobRecord) -> Option<String> {
     let last = || job.errors.last().map(|error| error.message.clone());
     (job.state != State::Completed).then(|| last().unwrap_or_else(|| job.state.to_string()))
 }
+
+#[cfg(test)]
+mod tests;
