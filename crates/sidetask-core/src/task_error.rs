@@ -67,6 +67,14 @@ impl TaskError {
         Self { kind: TaskErrorKind::Snooze(wait), source: "snoozed".into() }
     }
 
+    /// What any error says, a `TaskError` kept as it is.
+    pub(crate) fn of(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        match error.into().downcast::<Boxed>() {
+            Ok(boxed) => boxed.0,
+            Err(error) => Self::new(error),
+        }
+    }
+
     /// What it asks for.
     pub const fn kind(&self) -> TaskErrorKind {
         self.kind
@@ -86,6 +94,29 @@ impl TaskError {
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for TaskError {
     fn from(error: E) -> Self {
         Self::new(error)
+    }
+}
+
+/// So that what takes any error takes this one as well.
+impl From<TaskError> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(error: TaskError) -> Self {
+        Box::new(Boxed(error))
+    }
+}
+
+/// The form in which a `TaskError` is an error like others.
+#[derive(Debug)]
+struct Boxed(TaskError);
+
+impl fmt::Display for Boxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.source.fmt(f)
+    }
+}
+
+impl std::error::Error for Boxed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.source()
     }
 }
 
@@ -180,6 +211,17 @@ mod tests {
         let boxed: Box<dyn std::error::Error + Send + Sync> = "y".into();
         let taken = (&mut &mut Wrap(Some(boxed))).take_task_error();
         assert_eq!((taken.kind(), taken.to_string()), (TaskErrorKind::Retry, "y".to_owned()));
+    }
+
+    #[test]
+    fn as_any_other_error_it_keeps_what_it_asks_for_and_what_it_says() {
+        let error = || TaskError::permanent(NoAnswer { host: "mail", source: std::io::Error::other("reset") });
+        let kept = TaskError::of(error());
+        assert_eq!(kept.kind(), TaskErrorKind::Permanent);
+        assert!(kept.source().is::<NoAnswer>());
+        let wrapped = TaskError::retry_after(Duration::ZERO, error());
+        assert_eq!(wrapped.kind(), TaskErrorKind::RetryAfter(Duration::ZERO));
+        assert_eq!(wrapped.to_string(), "no answer from mail: reset");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error as StdError;
 use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use serde::de::DeserializeOwned;
 use super::{Definition, Work};
 use crate::{Context, Error, Json, StateMap, TaskError, TaskOptions};
 
-/// What a closure or an in-process task may return: a `Result`, or a plain value of a common type.
+/// What a closure or an in-process task may return: a `Result`, or a plain value of a common type. The error is a
+/// [`TaskError`], or whatever becomes a `Box<dyn Error + Send + Sync>`: any error, text, an `anyhow::Error`.
 pub trait IntoOutcome: Send + 'static {
     /// The value of success.
     type Output: Send + 'static;
@@ -25,11 +27,11 @@ pub trait IntoOutcome: Send + 'static {
     fn into_outcome(self) -> Result<Self::Output, TaskError>;
 }
 
-impl<T: Send + 'static, E: Into<TaskError> + Send + 'static> IntoOutcome for Result<T, E> {
+impl<T: Send + 'static, E: Into<Box<dyn StdError + Send + Sync>> + Send + 'static> IntoOutcome for Result<T, E> {
     type Output = T;
 
     fn into_outcome(self) -> Result<T, TaskError> {
-        self.map_err(Into::into)
+        self.map_err(TaskError::of)
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::CancelToken;
+use crate::{CancelToken, TaskErrorKind};
 
 fn context() -> Context {
     Context::in_process("test", 1, 1, CancelToken::new())
@@ -28,6 +28,27 @@ async fn closures_take_and_return_what_json_carries() {
     assert_eq!(run(&registry, "which", "null").await.unwrap(), "\"test\"");
     assert_eq!(run(&registry, "shout", "\"hé\"").await.unwrap(), "\"HÉ\"");
     assert!(registry.find("shout").unwrap().check(&Json::from_stored("7")).unwrap_err().is_decode());
+}
+
+#[tokio::test]
+async fn a_closure_may_fail_with_any_error() {
+    let mut registry = Registry::new();
+    registry.register("text", |(): ()| async { Err::<(), _>("no answer") });
+    registry.register("string", |(): ()| async { Err::<(), _>("no answer".to_owned()) });
+    registry
+        .register("box", |(): ()| async { Err::<(), Box<dyn std::error::Error + Send + Sync>>("no answer".into()) });
+    registry.register_blocking("error", |(): ()| Err::<(), _>(std::io::Error::other("no answer")));
+    registry.register("ours", |(): ()| async { Err::<(), _>(TaskError::permanent("no answer")) });
+    for (kind, asks_for) in [
+        ("text", TaskErrorKind::Retry),
+        ("string", TaskErrorKind::Retry),
+        ("box", TaskErrorKind::Retry),
+        ("error", TaskErrorKind::Retry),
+        ("ours", TaskErrorKind::Permanent),
+    ] {
+        let error = run(&registry, kind, "null").await.unwrap_err();
+        assert_eq!((error.kind(), error.to_string().as_str()), (asks_for, "no answer"), "{kind}");
+    }
 }
 
 #[test]

@@ -90,6 +90,14 @@ async fn an_error_is_kept_and_can_be_downcast() {
 }
 
 #[tokio::test]
+async fn an_anyhow_error_and_text_are_errors_too() {
+    let error = Task::new(|| async { anyhow::bail!("no answer") as anyhow::Result<()> }).await.unwrap_err();
+    assert!(error.is_failed() && error.source().unwrap().to_string() == "no answer", "{error:?}");
+    let error = Task::blocking(|| Err::<(), _>("no disk".to_owned())).await.unwrap_err();
+    assert!(error.is_failed() && error.source().unwrap().to_string() == "no disk", "{error:?}");
+}
+
+#[tokio::test]
 async fn a_panic_is_an_error_that_names_the_task() {
     fn fails() -> u8 {
         panic!("no {}", "paper")
