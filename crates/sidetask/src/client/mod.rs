@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use sidetask_core::__private::check_name;
 use sidetask_core::{
     Call, Enqueued, Error, Filter, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats, Store,
 };
@@ -176,11 +177,16 @@ impl Client {
     }
 
     /// Holds back a queue, for all workers and until [`resume`](Self::resume), restarts included. What runs goes on, and
-    /// jobs can be enqueued.
+    /// jobs can be enqueued. A queue that the store has not seen yet is paused before its first job.
     ///
     /// # Errors
-    /// The store's own.
+    /// [`is_configuration`](Error::is_configuration) where no queue can have this name; the store's own.
     pub async fn pause(&self, queue: &str) -> Result<(), Error> {
+        let mut faults = Vec::new();
+        check_name("queue", queue, &mut faults);
+        if !faults.is_empty() {
+            return Err(Error::configuration(&faults));
+        }
         self.0.store.pause(queue, true).await
     }
 
@@ -196,11 +202,16 @@ impl Client {
     /// themselves, see [`Retention`](crate::Retention).
     ///
     /// # Errors
-    /// The store's own; what was deleted by then stays deleted.
+    /// [`is_configuration`](Error::is_configuration) where jobs do not end in `state`; the store's own, and what was
+    /// deleted by then stays deleted.
     ///
     /// # Cancel safety
     /// Jobs are deleted 1,000 at a time: a dropped call has deleted some of them.
     pub async fn purge(&self, state: State, older_than: Duration) -> Result<usize, Error> {
+        if !state.is_final() {
+            let fault = format!("{state} jobs cannot be purged: name a state that jobs end in, or cancel them first");
+            return Err(Error::configuration(&[fault]));
+        }
         purge(&*self.0.store, state, older_than).await
     }
 

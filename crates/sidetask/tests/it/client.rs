@@ -19,6 +19,7 @@ over_stores! {
     many_wait_for_many,
     a_wait_ends_when_the_job_is_purged,
     a_closed_store_says_so,
+    what_cannot_be_done_is_refused,
 }
 
 fn nothing() -> Call {
@@ -177,4 +178,17 @@ fn a_wait_without_a_runtime_ends() {
         });
         assert_eq!(ends.recv_timeout(LONG).unwrap(), end);
     }
+}
+
+async fn what_cannot_be_done_is_refused(kit: Kit) {
+    kit.client.enqueue(nothing()).await.unwrap();
+    for state in State::ALL.into_iter().filter(|state| !state.is_final()) {
+        let error = kit.client.purge(state, Duration::ZERO).await.unwrap_err();
+        assert!(error.is_configuration() && error.to_string().contains(state.as_str()), "{error}");
+    }
+    for queue in ["", "a\0b", &"x".repeat(257)] {
+        let error = kit.client.pause(queue).await.unwrap_err();
+        assert!(error.is_configuration(), "{error}");
+    }
+    assert_eq!(kit.client.stats().await.unwrap().queues.len(), 1, "nothing was changed");
 }
