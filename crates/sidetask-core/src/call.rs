@@ -294,7 +294,7 @@ impl NewJob {
 pub fn check_name(what: &str, name: &str, faults: &mut Vec<String>) {
     if name.is_empty() || name.len() > NewJob::NAME_BYTES || name.chars().any(char::is_control) {
         faults.push(format!(
-            "a {what} must have 1 to {} bytes and no control characters: got {:?} of {} bytes",
+            "the {what} must have 1 to {} bytes and no control characters: got {:?} of {} bytes",
             NewJob::NAME_BYTES,
             name.chars().take(32).collect::<String>(),
             name.len()

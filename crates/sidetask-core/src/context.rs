@@ -79,8 +79,8 @@ impl Context {
         }
     }
 
-    /// Whether the job was cancelled, its time is over, its lease lost, or the worker's drain deadline passed. For blocking code, which
-    /// nobody else can stop: look now and then, and return.
+    /// Whether the job was cancelled, its time is over, its lease lost, or the deadline of its worker's shutdown passed.
+    /// For blocking code, which nobody else can stop: look now and then, and return.
     pub fn is_cancelled(&self) -> bool {
         self.0.cancel.is_cancelled()
     }

@@ -116,6 +116,12 @@ impl Error {
         Self::new(Kind::Decode, format!("stored or given text is not a `{type_name}`")).because(source)
     }
 
+    /// Says of an error in decoding arguments which task they do not fit.
+    pub(crate) fn unfit(mut self, kind: &str) -> Self {
+        self.0.message = format!("the arguments do not fit task `{kind}`").into();
+        self
+    }
+
     pub(crate) fn invalid_id(what: &str, text: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let shown: String = text.chars().take(64).collect();
         let message =

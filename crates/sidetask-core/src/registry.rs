@@ -150,7 +150,8 @@ impl Definition {
     #[track_caller]
     pub fn of<F: TaskFunction>() -> Self {
         let run = |args: &Json, cx: Context, states: &StateMap| {
-            let work = F::run(args.decode()?, cx, states)?;
+            let args = args.decode().map_err(|error| error.unfit(F::KIND))?;
+            let work = F::run(args, cx, states)?;
             Ok(work.and_then(|output| Ok(Json::encode(&output)?)))
         };
         Self {
@@ -197,7 +198,7 @@ impl Definition {
     /// # Errors
     /// Fails where they do not.
     pub fn check(&self, args: &Json) -> Result<(), Error> {
-        (self.check)(args)
+        (self.check)(args).map_err(|error| error.unfit(&self.kind))
     }
 
     /// Checks that every `#[state]` value is there.

@@ -128,7 +128,11 @@ pub(super) fn definition<M, H: Handler<M>>(
     fn check<M, H: Handler<M>>(args: &Json) -> Result<(), Error> {
         args.decode::<H::Args>().map(drop)
     }
-    let run = move |args: &Json, cx: Context, _: &StateMap| Ok(handler.begin(args.decode()?, cx));
+    let called = kind.clone();
+    let run = move |args: &Json, cx: Context, _: &StateMap| {
+        let args = args.decode().map_err(|error| error.unfit(&called))?;
+        Ok(handler.begin(args, cx))
+    };
     Definition {
         kind,
         aliases: Vec::new(),

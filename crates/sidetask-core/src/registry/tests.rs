@@ -27,7 +27,20 @@ async fn closures_take_and_return_what_json_carries() {
     assert!(run(&registry, "divide", "[6, 0]").await.is_err());
     assert_eq!(run(&registry, "which", "null").await.unwrap(), "\"test\"");
     assert_eq!(run(&registry, "shout", "\"hé\"").await.unwrap(), "\"HÉ\"");
-    assert!(registry.find("shout").unwrap().check(&Json::from_stored("7")).unwrap_err().is_decode());
+}
+
+#[tokio::test]
+async fn arguments_that_do_not_fit_name_the_task_before_and_when_it_runs() {
+    let mut registry = Registry::new();
+    registry.register("shout", |text: String| async move { text.to_uppercase() });
+    registry.add::<Greets>();
+    for kind in ["shout", "greets"] {
+        let error = registry.find(kind).unwrap().check(&Json::from_stored("7")).unwrap_err();
+        assert!(error.is_decode() && error.to_string().contains(kind), "{error}");
+        let error = run(&registry, kind, "7").await.unwrap_err();
+        let expected = format!("the arguments do not fit task `{kind}`: invalid type");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn every_fault_is_named_at_once(kit: Kit) {
     for part in [
         "queue `a` has a concurrency of 0",
         "queue `b` is given twice",
-        "a queue must have 1 to 256 bytes",
+        "the queue must have 1 to 256 bytes",
         "the lease is 0ns",
         "the poll interval is 0ns",
         "max_output_bytes is 0",
