@@ -60,7 +60,7 @@ impl Context {
         self.0.job.as_ref().map_or(0, |(token, _)| token.fence)
     }
 
-    /// Reports progress. Await what it returns; returns once the store has it (not synced to disk of its own). An
+    /// Reports progress. Await what it returns, or [wait](ProgressReport::wait) in a plain function; it returns once the store has it (not synced to disk of its own). An
     /// attempt in process has nowhere to keep it, so there it does nothing.
     ///
     /// # Errors

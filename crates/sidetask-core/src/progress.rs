@@ -1,5 +1,8 @@
 use std::future::{Future, IntoFuture};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +25,7 @@ impl Progress {
     pub const MESSAGE_BYTES: usize = 1024;
 }
 
-/// Progress about to be reported: await it to store it. Made by [`Context::progress`].
+/// Progress about to be reported: await it to store it, or [wait](Self::wait) in code that blocks. Made by [`Context::progress`].
 #[derive(Debug)]
 #[must_use = "progress is stored when it is awaited"]
 pub struct ProgressReport<'a> {
@@ -41,6 +44,31 @@ impl<'a> ProgressReport<'a> {
         message.truncate(message.floor_char_boundary(Progress::MESSAGE_BYTES));
         self.progress.message = Some(message);
         self
+    }
+
+    /// Stores it, for tasks that are plain functions. Async code awaits it instead: this holds up its thread until the
+    /// store has answered.
+    ///
+    /// # Errors
+    /// Those of [`Context::progress`].
+    pub fn wait(self) -> Result<(), Error> {
+        let mut stored = pin!(self.into_future());
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut cx = std::task::Context::from_waker(&waker);
+        loop {
+            match stored.as_mut().poll(&mut cx) {
+                Poll::Ready(result) => return result,
+                Poll::Pending => thread::park(),
+            }
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sidetask::core::{NewJob, Store as _};
 use sidetask::{
     Backoff, BlockingPool, Call, Context, Job, Json, Registry, State, TaskError, TaskOptions, Worker, WorkerBuilder,
+    task,
 };
 
 use crate::kit::{Gate, Kit, over_stores, soon};
@@ -27,6 +28,7 @@ over_stores! {
     an_output_over_the_limit_discards_the_job,
     a_panicking_backoff_still_leads_to_a_retry,
     progress_is_followed_to_the_end,
+    a_plain_function_reports_progress,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -295,4 +297,20 @@ async fn progress_is_followed_to_the_end(kit: Kit) {
     gate.open(1);
     assert!(soon(progress.next()).await.is_none());
     assert!(soon(job.progress().next()).await.unwrap().is_ok(), "the last report is still there afterwards");
+}
+
+#[task]
+fn counts(cx: Context, to: u64) -> Result<(), TaskError> {
+    for done in 1..=to {
+        cx.progress(done, to).message("counting").wait()?;
+    }
+    Ok(())
+}
+
+async fn a_plain_function_reports_progress(kit: Kit) {
+    start(kit.worker().add::<counts>()).await;
+    let job = kit.client.enqueue(counts::call(3)).await.unwrap();
+    soon(job.output()).await.unwrap();
+    let progress = job.record().await.unwrap().progress.unwrap();
+    assert_eq!((progress.done, progress.total, progress.message.as_deref()), (3, 3, Some("counting")));
 }
