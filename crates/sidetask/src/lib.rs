@@ -23,18 +23,21 @@
 //! | run something in this process | [`Task`], [`Tasks`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
+//! | store a job in a transaction of your own | module `sqlite` |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
 //! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
 //!
 //! Jobs are run at least once. A client, its jobs' handles and its worker need a tokio runtime with time enabled.
 //!
-//! Feature `sqlite`, on by default, adds `sqlite:` stores. Without it there is `memory:`.
+//! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Without it there is `memory:`.
 
 mod blocking;
 mod client;
 mod connect;
 pub mod memory;
 mod panics;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod task;
 mod tasks;
 mod worker;
@@ -44,9 +47,10 @@ pub use client::{Client, ClientBuilder, Job, ProgressStream};
 pub use connect::connect;
 pub use memory::MemoryStore;
 pub use sidetask_core::{
-    AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Error, Filter, IntoOutcome, JobId,
-    JobRecord, Json, Kinds, Page, Progress, QueueStats, Registration, Registry, State, StateMap, StateNeed, Stats,
-    SystemClock, TaskError, TaskErrorKind, TaskFunction, TaskOptions, Timestamp, When, Work,
+    AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Enqueued, Error, Filter, Handler,
+    IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, Registration, Registry,
+    State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind, TaskFunction, TaskOptions,
+    Timestamp, When, Work, WorkerId,
 };
 pub use sidetask_macros::task;
 pub use task::{IntoTask, Retry, Running, Task};
