@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,7 +29,7 @@ use crate::{SqliteOptions, connection, rows, schema};
 ///
 /// Times are the machine's: all processes on one file must be on one machine, and on a file system with working locks
 /// (no network file system).
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SqliteStore {
     pub(crate) path: Arc<PathBuf>,
     pub(crate) store_id: Arc<String>,
@@ -91,6 +92,12 @@ fn file_path(path: &Path) -> Result<PathBuf, Error> {
     }
     let action = format!("cannot open `{}`: give the path of a file", path.display());
     std::path::absolute(path).map_err(|error| Error::storage(action, error))
+}
+
+impl fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteStore").field("path", &self.path).finish_non_exhaustive()
+    }
 }
 
 /// Runs what blocks on a thread of its own, so that it works on every executor and holds up none.

@@ -1,5 +1,6 @@
 //! Giving jobs to a store, and asking it about them.
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -59,10 +60,9 @@ static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
 /// # }
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
@@ -231,6 +231,12 @@ impl Client {
     /// A worker for this store, to be configured and started.
     pub fn worker(&self) -> WorkerBuilder {
         WorkerBuilder::new(Arc::clone(&self.0.store))
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("store", &self.0.store).finish_non_exhaustive()
     }
 }
 
