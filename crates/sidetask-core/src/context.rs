@@ -60,8 +60,9 @@ impl Context {
         self.0.job.as_ref().map_or(0, |(token, _)| token.fence)
     }
 
-    /// Reports progress. Await what it returns, or [wait](ProgressReport::wait) in a plain function; it returns once the store has it (not synced to disk of its own). An
-    /// attempt in process has nowhere to keep it, so there it does nothing.
+    /// Reports progress. Await what it returns, or [wait](ProgressReport::wait) in a plain function; it returns once the
+    /// store has it (not synced to disk of its own). An attempt in process has nowhere to keep it, so there it does
+    /// nothing.
     ///
     /// # Errors
     /// [`is_lease_lost`](Error::is_lease_lost) where the job was rescued or ended meanwhile: stop then, since nothing

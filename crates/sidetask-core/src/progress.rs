@@ -25,7 +25,8 @@ impl Progress {
     pub const MESSAGE_BYTES: usize = 1024;
 }
 
-/// Progress about to be reported: await it to store it, or [wait](Self::wait) in code that blocks. Made by [`Context::progress`].
+/// Progress about to be reported: await it to store it, or [wait](Self::wait) in code that blocks. Made by
+/// [`Context::progress`].
 #[derive(Debug)]
 #[must_use = "progress is stored when it is awaited"]
 pub struct ProgressReport<'a> {
