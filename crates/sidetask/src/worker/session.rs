@@ -106,6 +106,8 @@ async fn session(shared: &Arc<Shared>, worker: WorkerId) -> (Ended, Membership) 
                 if is_needed || shared.is_stopping() {
                     continue;
                 }
+                // Before it leaves: a heartbeat afterwards would find the lease lost.
+                keepers.shutdown().await;
                 leave(shared, worker, Instant::now() + GRACE).await;
             }
         }
