@@ -23,6 +23,19 @@ async fn a_store_that_is_opened_again_has_its_jobs() {
 }
 
 #[tokio::test]
+async fn a_paused_queue_stays_paused_when_the_store_is_opened_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jobs.db");
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.pause("mail", true).await.unwrap();
+    store.close().await.unwrap();
+
+    let store = SqliteStore::open(&path).await.unwrap();
+    let queues = store.stats().await.unwrap().queues;
+    assert_eq!(queues.iter().map(|queue| (&*queue.queue, queue.paused)).collect::<Vec<_>>(), [("mail", true)]);
+}
+
+#[tokio::test]
 async fn the_file_is_in_wal_mode_with_small_pages() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("jobs.db");

@@ -1,5 +1,5 @@
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sidetask::core::{NewJob, Store as _};
@@ -17,6 +17,7 @@ over_stores! {
     a_permanent_failure_is_not_retried,
     a_task_says_when_to_come_back,
     a_snooze_uses_no_attempt,
+    the_fencing_token_grows_with_every_claim,
     a_task_gives_up_of_its_own_accord,
     a_panic_fails_the_attempt_and_nothing_else,
     an_error_that_panics_when_shown_fails_the_attempt,
@@ -102,6 +103,28 @@ async fn a_snooze_uses_no_attempt(kit: Kit) {
     assert_eq!((waits.attempt, waits.errors.len()), (0, 0));
     kit.pass_until_state(&job, State::Completed).await;
     assert_eq!(job.output().await.unwrap(), 1);
+}
+
+async fn the_fencing_token_grows_with_every_claim(kit: Kit) {
+    let tokens: Arc<Mutex<Vec<u64>>> = Arc::default();
+    let seen = Arc::clone(&tokens);
+    let task = move |(), cx: Context| {
+        let mut seen = seen.lock().unwrap();
+        seen.push(cx.fencing_token());
+        let outcome = match seen.len() {
+            1 => Err(TaskError::snooze(Duration::ZERO)),
+            2 => Err(TaskError::retry_after(Duration::ZERO, "not yet")),
+            _ => Ok(cx.attempt()),
+        };
+        async move { outcome }
+    };
+    start(kit.worker().register("fenced", task)).await;
+    let job = kit.client.enqueue(Call::new("fenced", ()).returns::<u32>()).await.unwrap();
+    assert_eq!(soon(job.output()).await.unwrap(), 2, "the snooze gave its attempt back");
+    job.retry().await.unwrap();
+    soon(job.wait()).await.unwrap();
+    let tokens = tokens.lock().unwrap();
+    assert!(tokens.len() == 4 && tokens[0] > 0 && tokens.is_sorted_by(|one, next| one < next), "{tokens:?}");
 }
 
 async fn a_task_gives_up_of_its_own_accord(kit: Kit) {
