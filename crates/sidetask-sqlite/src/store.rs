@@ -69,7 +69,7 @@ impl SqliteStore {
         let path = path.canonicalize().map_err(|error| cannot(error.into()))?;
         let readers = Readers::start(&path).map_err(cannot)?;
         let checkpointer = checkpoint::start(&path, Arc::clone(&shared)).map_err(cannot)?;
-        let writer = Writer::start(conn, Arc::clone(&shared)).map_err(|error| cannot(error.into()))?;
+        let writer = Writer::start(conn, Arc::clone(&shared)).map_err(cannot)?;
         Ok(Self {
             path: Arc::new(path),
             store_id: Arc::new(store_id),

@@ -68,8 +68,11 @@ impl Watcher {
         writer: &Arc<Writer>,
     ) -> Result<(Arc<Bell>, JoinHandle<()>), Box<dyn std::error::Error + Send + Sync>> {
         let conn = crate::connection::reader(path)?;
-        let seen = data_version(&conn)?;
+        // Before the first look, so that no change falls between the two.
         let bell = Arc::new(Bell::new(path)?);
+        let seen = data_version(&conn)?;
+        // Somebody listens already, and may have missed what was just seen.
+        writer.look();
         let watch = Watch {
             conn,
             seen,

@@ -129,11 +129,13 @@ where
 }
 
 impl Writer {
-    pub(crate) fn start(conn: Connection, shared: Arc<Shared>) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        conn: Connection,
+        shared: Arc<Shared>,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let (requests, receiver) = mpsc::channel();
-        let thread = thread::Builder::new()
-            .name("sidetask-writer".into())
-            .spawn(move || Loop { conn, shared, rows: Rows::default(), seen: 0, synced: true }.run(&receiver))?;
+        let writer = Loop::new(conn, shared)?;
+        let thread = thread::Builder::new().name("sidetask-writer".into()).spawn(move || writer.run(&receiver))?;
         Ok(Self { requests, thread: Mutex::new(Some(thread)) })
     }
 
@@ -181,8 +183,14 @@ struct Loop {
 }
 
 impl Loop {
+    /// Sees what others write from here on, however late the thread starts.
+    fn new(conn: Connection, shared: Arc<Shared>) -> rusqlite::Result<Self> {
+        let mut writer = Self { conn, shared, rows: Rows::default(), seen: 0, synced: true };
+        writer.seen = writer.data_version()?;
+        Ok(writer)
+    }
+
     fn run(mut self, requests: &Receiver<Message>) {
-        self.seen = self.data_version().unwrap_or(0);
         let mut group = Vec::new();
         let mut open = true;
         while open && let Ok(first) = requests.recv() {
@@ -349,7 +357,19 @@ mod tests {
         let mut conn = crate::connection::writer(&path).unwrap();
         crate::schema::prepare(&mut conn, &path, false).unwrap();
         let shared = Arc::new(Shared::new(Arc::new(SystemClock)));
-        (dir, path, Loop { conn, shared, rows: Rows::default(), seen: 0, synced: true })
+        (dir, path, Loop::new(conn, shared).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_others_write_before_the_thread_runs_is_noticed() {
+        let (_dir, path, writer) = writer();
+        let mut events = writer.shared.publisher.subscribe();
+        Connection::open(path).unwrap().execute_batch("CREATE TABLE theirs (n INTEGER)").unwrap();
+        let (requests, receiver) = mpsc::channel();
+        requests.send(Message::Look).unwrap();
+        drop(requests);
+        writer.run(&receiver);
+        assert_eq!(*events.next().await.unwrap(), [Event::Changed]);
     }
 
     #[test]
