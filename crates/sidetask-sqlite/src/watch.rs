@@ -23,8 +23,8 @@ mod bell;
 use bell::Bell;
 
 /// The log changes before a commit is visible, by as long as the disk takes. So after each change the thread looks
-/// several times, first at once, then later and later.
-const LOOKS: [Duration; 8] = [
+/// several times, first at once, then later and later, up to what a disk or a processor that is very busy may take.
+const LOOKS: [Duration; 11] = [
     Duration::from_micros(100),
     Duration::from_micros(200),
     Duration::from_micros(400),
@@ -33,6 +33,9 @@ const LOOKS: [Duration; 8] = [
     Duration::from_millis(10),
     Duration::from_millis(30),
     Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
 ];
 
 /// A writer that has just committed sees others' changes itself when it goes on. Only after it was quiet for this long
