@@ -27,6 +27,9 @@ use crate::{SqliteOptions, connection, rows, schema};
 /// processes may use one file at once. Requests that arrive together are committed together by one thread, so many
 /// producers are much faster than one.
 ///
+/// The file must stay where it is while the store is open: a store whose file is deleted or replaced goes on writing to
+/// the old one, which is gone when it closes.
+///
 /// Times are the machine's: all processes on one file must be on one machine, and on a file system with working locks
 /// (no network file system).
 #[derive(Clone)]

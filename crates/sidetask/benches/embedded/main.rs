@@ -42,6 +42,7 @@ async fn bench(json: bool) -> Result<(), Box<dyn std::error::Error>> {
         report.add(measure(dir.path(), round, &claims).await?);
     }
     if json {
+        eprintln!("{}", report.table());
         println!("{}", report.json()?);
     } else {
         println!("{}", report.table());
