@@ -19,7 +19,7 @@ pub(crate) struct Receipt {
     attempt: u32,
 }
 
-#[task(queue = "mail", max_attempts = 5, timeout = "30s")]
+#[task(queue = "mail", max_attempts = 5)]
 pub(crate) async fn send_welcome(#[state] mailer: Mailer, cx: Context, email: String) -> Result<Receipt, TaskError> {
     cx.progress(0, 2).message("rendering").await?;
     tokio::time::sleep(mailer.takes / 2).await;

@@ -103,7 +103,9 @@ impl Victim {
             }
             if Instant::now() > end {
                 self.signal(Signal::KILL);
-                panic!("the victim did not end: {:?}", self.hear_out().errors);
+                let errors = self.hear_out().errors;
+                let last: Vec<&str> = errors.lines().rev().take(10).collect();
+                panic!("the victim did not end; its last lines, backwards: {last:#?}");
             }
             thread::sleep(Duration::from_millis(5));
         };
