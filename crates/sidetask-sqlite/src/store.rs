@@ -216,15 +216,15 @@ impl Store for SqliteStore {
     }
 
     async fn close(&self) -> Result<(), Error> {
-        let writer = self.writer.close();
-        let checkpointer = self.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let threads = writer.into_iter().chain(checkpointer).chain(self.watcher.stop()).chain(self.readers.close());
-        let threads: Vec<_> = threads.collect();
+        let store = self.clone();
         off_the_runtime("close the database", move || {
-            for thread in threads {
-                // A thread that panicked has nothing left to close.
-                let _ = thread.join();
-            }
+            store.shared.dirty.stop();
+            let checkpointer = store.checkpointer.lock().unwrap_or_else(PoisonError::into_inner).take();
+            let others = checkpointer.into_iter().chain(store.watcher.stop()).chain(store.readers.close());
+            // The writer ends last: of two connections that close at the same time, each leaves the log to the other.
+            // A thread that panicked has nothing left to close.
+            others.for_each(|thread| drop(thread.join()));
+            store.writer.close().into_iter().for_each(|thread| drop(thread.join()));
         })
         .await
     }
