@@ -60,7 +60,7 @@ impl Signal {
     }
 }
 
-/// A log of this many pages should begin anew. A commit that makes the file longer takes twice as long as one that
+/// A log of this many pages should begin anew. A commit that makes the file longer takes half as long again as one that
 /// writes over its beginning.
 const LONG: i64 = 1000;
 
