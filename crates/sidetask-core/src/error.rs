@@ -37,6 +37,7 @@ enum Kind {
     Failed,
     TimedOut,
     PoolFull,
+    QueueFull,
     Closed,
 }
 
@@ -91,7 +92,9 @@ predicates! {
     is_timeout = Kind::TimedOut,
     /// The blocking pool and its queue are full.
     is_pool_full = Kind::PoolFull,
-    /// The store or pool is closed.
+    /// As many tasks wait in this process as may, so that one more was dropped.
+    is_queue_full = Kind::QueueFull,
+    /// The store, pool or runner is closed.
     is_closed = Kind::Closed,
 }
 
@@ -244,6 +247,15 @@ impl Error {
              pool more threads or a longer queue"
         );
         Self::new(Kind::PoolFull, message)
+    }
+
+    /// A task that found neither a free place nor room to wait.
+    pub fn queue_full(name: &str, running: usize, queue: usize) -> Self {
+        let message = format!(
+            "task `{name}` was dropped: {running} run and {queue} wait, which is the limit: slow down whoever makes \
+             them, raise the limit, or store them as jobs"
+        );
+        Self::new(Kind::QueueFull, message)
     }
 
     /// Something that was closed.

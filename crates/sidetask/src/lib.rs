@@ -20,7 +20,7 @@
 //! | to | see |
 //! |---|---|
 //! | make a function a task | [`task`](macro@task), [`Context`], [`TaskError`]; by hand [`TaskFunction`], [`Registry`] |
-//! | run something in this process | [`Task`], [`Tasks`], [`BlockingPool`] |
+//! | run something in this process | [`Task`], [`Tasks`], [`Runner`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
 //! | store a job in a transaction of your own | module `sqlite` |
@@ -36,6 +36,7 @@ mod client;
 mod connect;
 pub mod memory;
 mod panics;
+mod runner;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod task;
@@ -46,6 +47,7 @@ pub use blocking::{BlockingPool, BlockingPoolBuilder, PoolStats};
 pub use client::{Client, ClientBuilder, Job, ProgressStream};
 pub use connect::connect;
 pub use memory::MemoryStore;
+pub use runner::{Prepared, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Enqueued, Error, Filter, Handler,
     IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, Registration, Registry,

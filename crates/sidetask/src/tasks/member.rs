@@ -8,10 +8,10 @@ use crate::task::label::Label;
 use crate::task::lent::Lent;
 
 /// What a member returned, its type put aside.
-pub(super) type Value = Box<dyn Any + Send>;
+pub(crate) type Value = Box<dyn Any + Send>;
 
 /// A task of whichever type.
-pub(super) trait Member: Send {
+pub(crate) trait Member: Send {
     /// `None`: it ended because the list wanted it to.
     fn run<'a>(&'a mut self, lent: &'a Lent) -> BoxFuture<'a, Option<Result<Value, Error>>>;
 }

@@ -22,6 +22,7 @@ mod run;
 pub use error::{Failure, TasksError};
 use list::List;
 pub use list::{TaskKey, TasksHandle};
+pub(crate) use member::Member;
 use member::Place;
 pub use results::Results;
 

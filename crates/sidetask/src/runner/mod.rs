@@ -1,0 +1,176 @@
+//! Tasks that run by themselves: tracked, limited, drained at the end.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use sidetask_core::Error;
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+use tracing::Span;
+
+use crate::IntoTask;
+use crate::task::label::Label;
+
+mod book;
+mod builder;
+mod failure;
+mod prepared;
+mod report;
+
+use book::Book;
+pub use builder::RunnerBuilder;
+use builder::Settings;
+pub use failure::TaskFailure;
+pub use prepared::Prepared;
+use prepared::{Origin, Ready};
+pub use report::{RunnerReport, RunnerStats, UnfinishedTask};
+
+#[doc = include_str!("../../docs/runner.md")]
+#[derive(Clone)]
+pub struct Runner(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    book: Mutex<Book<Ready>>,
+    /// Told, one at a time, that a task may have left the queue.
+    room: Notify,
+    /// Told that nothing runs or waits.
+    quiet: Notify,
+}
+
+impl Runner {
+    /// A runner with the default settings.
+    pub fn new() -> Self {
+        Self::with(Settings::default())
+    }
+
+    /// A runner with settings of one's own.
+    pub fn builder() -> RunnerBuilder {
+        RunnerBuilder::new()
+    }
+
+    fn with(settings: Settings) -> Self {
+        let book = Mutex::new(Book::new(settings.concurrency, settings.queue));
+        Self(Arc::new(Inner { settings, book, room: Notify::new(), quiet: Notify::new() }))
+    }
+
+    /// Runs a task, a call or a list by itself, on the tokio runtime that this is called on: at once where fewer run than
+    /// the [concurrency](RunnerBuilder::concurrency) allows, else in its turn. What it fails with goes to the log and to
+    /// [`on_error`](RunnerBuilder::on_error).
+    ///
+    /// # Errors
+    /// Nothing runs then: [`is_queue_full`](Error::is_queue_full), counted as dropped; [`is_closed`](Error::is_closed)
+    /// after a shutdown; [`is_configuration`](Error::is_configuration) outside of a tokio runtime.
+    #[track_caller]
+    pub fn spawn(&self, task: impl IntoTask) -> Result<(), Error> {
+        self.prepare(task)?.start()
+    }
+
+    /// Makes a task ready to be started later, from anywhere: it keeps the tokio runtime that this is called on, and the
+    /// tracing span that is current. Dropping what this answers drops the task.
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration) outside of a tokio runtime.
+    #[track_caller]
+    pub fn prepare(&self, task: impl IntoTask) -> Result<Prepared, Error> {
+        let task = task.into_task();
+        let label = task.label().clone();
+        let Ok(runtime) = Handle::try_current() else {
+            let fault = format!("task `{label}` was given to a runner outside of a tokio runtime");
+            return Err(Error::configuration(&[fault]));
+        };
+        let origin = Origin { id: None, span: Span::current() };
+        Ok(Prepared::new(self.clone(), Ready { runtime, label, origin, member: Box::new(task) }))
+    }
+
+    /// Whether a task that is given now would run or find a place in the queue.
+    pub fn has_room(&self) -> bool {
+        self.book().has_room()
+    }
+
+    /// Waits until a task that is given would run or find a place in the queue. No place is kept: whoever comes first
+    /// has it. Completes at once after a shutdown.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn room(&self) {
+        loop {
+            let mut told = std::pin::pin!(self.0.room.notified());
+            told.as_mut().enable();
+            if self.has_room() {
+                // The place may be enough for another one as well.
+                self.0.room.notify_one();
+                return;
+            }
+            told.await;
+        }
+    }
+
+    /// What it does at this moment, and what it has done.
+    pub fn stats(&self) -> RunnerStats {
+        self.book().stats()
+    }
+
+    /// Waits until all tasks have ended, those included that are given meanwhile, and closes. At the deadline, `within`
+    /// from now, it closes as well: what runs is aborted at its next await, what waits is dropped, and the report names
+    /// all of it. A function on the blocking pool that has begun cannot be stopped, and does not keep the process from
+    /// exiting. Zero closes at once.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing: the runner goes on.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time enabled.
+    pub async fn shutdown(&self, within: Duration) -> RunnerReport {
+        let before = self.stats();
+        let drained = tokio::time::timeout(within, self.quiet()).await;
+        let (running, waiting) = self.book().close();
+        let after = self.stats();
+        self.0.room.notify_one();
+        if drained.is_err() {
+            running.iter().filter_map(|entry| entry.abort.as_ref()).for_each(tokio::task::AbortHandle::abort);
+        }
+        let begun = running.into_iter().map(|entry| unfinished(&entry.label, entry.origin, true));
+        let queued = waiting.into_iter().map(|ready| unfinished(&ready.label, ready.origin.id, false));
+        RunnerReport { finished: after.ended() - before.ended(), unfinished: begun.chain(queued).collect() }
+    }
+
+    /// Waits until nothing runs or waits.
+    async fn quiet(&self) {
+        loop {
+            let mut quiet = std::pin::pin!(self.0.quiet.notified());
+            quiet.as_mut().enable();
+            if self.book().is_quiet() {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    fn book(&self) -> MutexGuard<'_, Book<Ready>> {
+        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logs a failure and hands it to the callback, as those of its own tasks are. For front ends, whose own steps for a
+    /// task may fail before it runs.
+    pub fn report(&self, failure: &TaskFailure<'_>) {
+        failure.report(self.0.settings.on_error.as_deref());
+    }
+}
+
+fn unfinished(label: &Label, origin: Option<String>, is_begun: bool) -> UnfinishedTask {
+    UnfinishedTask { name: label.to_string(), place: label.place, origin, is_begun }
+}
+
+impl Default for Runner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runner").field("settings", &self.0.settings).field("stats", &self.stats()).finish()
+    }
+}
