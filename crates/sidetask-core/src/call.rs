@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::{Backoff, Definition, Error, Json, TaskFunction, Timestamp};
+use crate::{Backoff, Definition, Error, JobId, Json, TaskFunction, Timestamp};
 
 /// What applies to every job of a kind, unless its [`Call`] says otherwise.
 #[derive(Clone, Debug)]
@@ -116,6 +116,7 @@ pub struct Call<T = serde_json::Value> {
     changes: Changes,
     when: When,
     key: Option<String>,
+    id: Option<JobId>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -147,13 +148,14 @@ impl<T> Call<T> {
     }
 
     fn with(kind: Cow<'static, str>, args: Result<Json, Error>, base: Option<TaskOptions>) -> Self {
-        Self { kind, args, base, changes: Changes::default(), when: When::Now, key: None, output: PhantomData }
+        let changes = Changes::default();
+        Self { kind, args, base, changes, when: When::Now, key: None, id: None, output: PhantomData }
     }
 
     /// The same call, its output read as a `U`.
     pub fn returns<U>(self) -> Call<U> {
-        let Self { kind, args, base, changes, when, key, output: _ } = self;
-        Call { kind, args, base, changes, when, key, output: PhantomData }
+        let Self { kind, args, base, changes, when, key, id, output: _ } = self;
+        Call { kind, args, base, changes, when, key, id, output: PhantomData }
     }
 
     /// Runs it this long after it was accepted. In process: waits this long first.
@@ -199,6 +201,26 @@ impl<T> Call<T> {
         self
     }
 
+    /// Gives the job its id ahead of time, so that it can be told to others before it is stored. Default: the store makes
+    /// one.
+    ///
+    /// While the store has a job with this id, of any kind and in any state, another call with it adds nothing and
+    /// answers that job: enqueueing it again is safe. Where the call has a [`key`](Self::key) too, either of them finds
+    /// a job, and where they find two, the id's is the answer.
+    ///
+    /// Make a new id for each job, by a client's `new_job_id` or an [`IdSource`](crate::IdSource). Ids sort by the time
+    /// at which they were made, and lists of jobs are in the order of ids. One that belonged to a job which was purged is
+    /// free again, but should not be given to another job: fences, which tell holders apart, begin anew with it.
+    pub const fn id(mut self, id: JobId) -> Self {
+        self.id = Some(id);
+        self
+    }
+
+    /// When it is due.
+    pub const fn when(&self) -> When {
+        self.when
+    }
+
     /// The kind.
     pub fn kind(&self) -> &str {
         &self.kind
@@ -236,6 +258,7 @@ impl<T> Call<T> {
             priority: self.changes.priority.unwrap_or(base.priority),
             when: self.when,
             key: self.key,
+            id: self.id,
         };
         job.check()?;
         Ok(job)
@@ -246,7 +269,7 @@ impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Call");
         out.field("kind", &self.kind).field("args", &self.args).field("when", &self.when);
-        out.field("changes", &self.changes).field("key", &self.key).finish()
+        out.field("changes", &self.changes).field("key", &self.key).field("id", &self.id).finish()
     }
 }
 
@@ -270,6 +293,8 @@ pub struct NewJob {
     pub when: When,
     /// Its idempotency key.
     pub key: Option<String>,
+    /// The id to store it under; `None` has the store make one.
+    pub id: Option<JobId>,
 }
 
 impl NewJob {
@@ -314,6 +339,17 @@ mod tests {
         for part in ["queue", "max_attempts", "idempotency key"] {
             assert!(error.to_string().contains(part), "{error}");
         }
+    }
+
+    #[test]
+    fn an_id_and_a_time_given_ahead_are_kept() {
+        let id = JobId::from_bytes([7; 16]);
+        let wait = When::After(Duration::from_secs(9));
+        let call = Call::new("k", ()).delay(Duration::from_secs(9)).id(id).returns::<u8>();
+        assert_eq!(call.when(), wait);
+        let job = call.into_new_job(None, 10).unwrap();
+        assert_eq!((job.id, job.when), (Some(id), wait));
+        assert_eq!(Call::new("k", ()).into_new_job(None, 10).unwrap().id, None);
     }
 
     #[test]

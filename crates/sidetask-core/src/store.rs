@@ -31,10 +31,10 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// The clock that times are taken from, for waiting on the same clock.
     fn clock(&self) -> Arc<dyn Clock>;
 
-    /// Stores jobs, in this order, and answers one [`Enqueued`] each. A job whose kind and key are there already, in any
-    /// state or earlier in this call, adds nothing and answers the one that is there. May hand a job that is due now to
-    /// a lent slot, claimed by its worker, where the queue is not paused and has nothing available, and the worker's
-    /// lease has not expired.
+    /// Stores jobs, in this order, and answers one [`Enqueued`] each. A job whose id, or kind and key, are there already,
+    /// in any state or earlier in this call, adds nothing and answers the one that is there; where they are those of two
+    /// jobs, the one with the id. May hand a job that is due now to a lent slot, claimed by its worker, where the queue
+    /// is not paused and has nothing available, and the worker's lease has not expired.
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
 
     /// Makes a worker known, its lease beginning now. It stays known until it leaves, or until a rescue finds that its
@@ -129,7 +129,7 @@ pub struct Token {
 pub struct Enqueued {
     /// The job: the new one, or the one that was there.
     pub id: JobId,
-    /// Whether one with the same kind and key was there.
+    /// Whether one with the same id, or the same kind and key, was there.
     pub existed: bool,
 }
 

@@ -63,6 +63,7 @@ pub fn new_job(kind: impl Into<Cow<'static, str>>) -> NewJob {
         priority: 0,
         when: When::Now,
         key: None,
+        id: None,
     }
 }
 
@@ -88,6 +89,10 @@ pub(crate) fn later(wait: Duration) -> NewJob {
 
 pub(crate) fn keyed(key: &str) -> NewJob {
     NewJob { key: Some(key.to_owned()), ..work() }
+}
+
+pub(crate) fn named(id: JobId) -> NewJob {
+    NewJob { id: Some(id), ..work() }
 }
 
 pub(crate) fn in_queue(queue: &str) -> NewJob {
@@ -124,6 +129,11 @@ impl Harness {
         let answers = self.store.enqueue(vec![job]).await.expect("enqueue");
         assert_eq!(answers.len(), 1, "one answer a job");
         answers[0]
+    }
+
+    /// A job's id that nobody heard of.
+    pub(crate) fn new_id(&self) -> JobId {
+        self.ids.job(self.clock.now())
     }
 
     /// A worker that nobody heard of.

@@ -19,13 +19,11 @@ pub(crate) fn enqueue(unit: &mut Unit<'_>, jobs: &[NewJob], hand_off: HandOff) -
 }
 
 fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite::Result<Enqueued> {
-    if let Some(key) = &job.key
-        && let Some(id) = existing(unit, &job.kind, key)?
-    {
+    if let Some(id) = existing(unit, job)? {
         return Ok(Enqueued { id, existed: true });
     }
     let (run_at, later) = job.when.due(unit.now);
-    let id = unit.ids.job(unit.now);
+    let id = job.id.unwrap_or_else(|| unit.ids.job(unit.now));
     let slot = match hand_off {
         HandOff::Allowed if !later => unit.reserve(&job.queue, &job.kind)?,
         _ => None,
@@ -45,9 +43,16 @@ fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite
     Ok(Enqueued { id, existed: false })
 }
 
-fn existing(unit: &Unit<'_>, kind: &str, key: &str) -> rusqlite::Result<Option<JobId>> {
+/// Asks the file only for what the job has: one without id and key costs nothing here.
+fn existing(unit: &Unit<'_>, job: &NewJob) -> rusqlite::Result<Option<JobId>> {
+    if let Some(id) = job.id
+        && unit.statement("SELECT 1 FROM sidetask_jobs WHERE id = ?1")?.exists(params![id.as_bytes()])?
+    {
+        return Ok(Some(id));
+    }
+    let Some(key) = &job.key else { return Ok(None) };
     unit.statement("SELECT id FROM sidetask_jobs WHERE kind = ?1 AND key = ?2")?
-        .query_row(params![kind, key], |row| rows::job_id(row, 0))
+        .query_row(params![job.kind, key], |row| rows::job_id(row, 0))
         .optional()
 }
 

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use rusqlite::Connection;
-use sidetask_core::{Call, Event, State, Store};
+use sidetask_core::{Call, Event, IdSource, State, Store};
 use sidetask_sqlite::{SqliteOptions, SqliteStore, rusqlite};
 
 async fn store_and_connection() -> (tempfile::TempDir, SqliteStore, Connection) {
@@ -60,6 +60,24 @@ async fn a_key_holds_across_transactions() {
     assert!(!first.existed && again.existed && first.id == again.id);
     let job = welcome().key("ada").into_new_job(None, 1024).unwrap();
     assert_eq!(store.enqueue(vec![job]).await.unwrap()[0].id, first.id);
+}
+
+#[tokio::test]
+async fn an_id_given_ahead_holds_across_transactions() {
+    let (_dir, store, mut conn) = store_and_connection().await;
+    let id = IdSource::new().job(store.clock().now());
+    let tx = conn.transaction().unwrap();
+    assert_eq!(store.enqueue_in(&tx, welcome().id(id)).unwrap().id, id);
+    tx.rollback().unwrap();
+
+    let tx = conn.transaction().unwrap();
+    let first = store.enqueue_in(&tx, welcome().id(id)).unwrap();
+    let again = store.enqueue_in(&tx, welcome().id(id)).unwrap();
+    tx.commit().unwrap();
+    assert_eq!([(first.id, first.existed), (again.id, again.existed)], [(id, false), (id, true)]);
+    let job = welcome().id(id).into_new_job(None, 1024).unwrap();
+    assert_eq!(store.enqueue(vec![job]).await.unwrap()[0], again);
+    assert_eq!(store.stats().await.unwrap().total().total(), 1);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Claim, Clock, Filter, JobId, Json, Kinds, NewJob, Page, State, Verdict, Want, When};
 
 use crate::Harness;
-use crate::harness::{KIND, QUEUE, SECOND, failed, ids, in_queue, new_job, work, works};
+use crate::harness::{KIND, QUEUE, SECOND, failed, ids, in_queue, named, new_job, work, works};
 
 /// Smallest priority first, then earliest due, then first stored.
 pub async fn takes_in_order(h: Harness) {
@@ -32,6 +32,16 @@ pub async fn keeps_the_order_across_claims(h: Harness) {
         taken.extend(ids(&claimed));
     }
     assert_eq!(taken, stored);
+}
+
+/// Of jobs that are equal otherwise the one that was stored first comes first, also where ids were made in another order.
+pub async fn orders_by_storing_whatever_the_ids(h: Harness) {
+    let (early, late) = (h.new_id(), JobId::from_bytes([255; 16]));
+    let mut stored = h.enqueue(vec![named(late), work()]).await;
+    stored.push(h.add(named(early)).await);
+    stored.push(h.add(work()).await);
+    let worker = h.worker().await;
+    assert_eq!(ids(&h.claim(worker, 10).await), stored);
 }
 
 /// Each wish has its own limit, and no other queue is touched.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sidetask_core::{Clock, Json, NewJob, Purge, State, When};
+use sidetask_core::{Clock, JobId, Json, NewJob, Purge, State, Verdict, When};
 use tokio::task::JoinSet;
 
 use crate::Harness;
-use crate::harness::{KIND, LEASE, SECOND, in_queue, keyed, later, new_job, work, works};
+use crate::harness::{KIND, LEASE, SECOND, done, in_queue, keyed, later, named, new_job, work, works};
 
 /// What was enqueued is what is read and what a worker gets.
 pub async fn keeps_every_field(h: Harness) {
@@ -23,6 +23,7 @@ pub async fn keeps_every_field(h: Harness) {
         priority: -3,
         when: When::Now,
         key: Some("order-17".to_owned()),
+        id: None,
     };
     let (queue, args) = (job.queue.clone(), job.args.clone());
     let id = h.add(job).await;
@@ -175,6 +176,85 @@ pub async fn frees_the_key_of_a_purged_job(h: Harness) {
     assert_eq!(h.store.purge(purge).await.unwrap(), 1);
     let again = h.offer(keyed("a")).await;
     assert!(!again.existed && again.id != id);
+}
+
+/// A job is stored under the id that it was given, whatever that is, next to those whose ids the store makes.
+pub async fn keeps_a_given_id(h: Harness) {
+    for id in [h.new_id(), JobId::from_bytes([0; 16]), JobId::from_bytes([255; 16])] {
+        let job = NewJob { queue: Cow::Borrowed("named"), ..named(id) };
+        let answers = h.store.enqueue(vec![work(), job, work()]).await.unwrap();
+        assert!(answers.iter().all(|answer| !answer.existed));
+        assert_eq!(answers[1].id, id);
+        assert_eq!((h.job(id).await.id, h.state(id).await), (id, State::Available));
+
+        let worker = h.worker().await;
+        let claimed = h.claim_from(worker, &[("named", 10)]).await;
+        assert_eq!(crate::harness::ids(&claimed), [id]);
+        assert_eq!(h.finish(claimed[0].token, done()).await, Verdict::Accepted(State::Completed));
+    }
+}
+
+/// In whatever state a job is, another with its id adds nothing, of another kind and due at another time as well.
+pub async fn finds_the_id_in_every_state(h: Harness) {
+    for state in State::ALL {
+        let id = h.new_id();
+        assert_eq!(h.job_in(state, named(id)).await, id);
+        for job in
+            [named(id), NewJob { id: Some(id), ..new_job("test.other") }, NewJob { id: Some(id), ..later(SECOND) }]
+        {
+            let again = h.offer(job).await;
+            assert_eq!((again.id, again.existed), (id, true), "{state}");
+        }
+        assert_eq!((h.state(id).await, h.job(id).await.kind.as_str()), (state, KIND), "it is left as it is");
+    }
+    assert_eq!(h.store.stats().await.unwrap().total().total(), State::ALL.len() as u64);
+}
+
+/// An id counts within its batch.
+pub async fn finds_the_id_within_the_batch(h: Harness) {
+    let (a, b) = (h.new_id(), h.new_id());
+    let answers = h.store.enqueue(vec![named(a), named(b), named(a)]).await.unwrap();
+    let answers: Vec<(JobId, bool)> = answers.iter().map(|answer| (answer.id, answer.existed)).collect();
+    assert_eq!(answers, [(a, false), (b, false), (a, true)]);
+    assert_eq!(h.count(State::Available).await, 2);
+}
+
+/// Of a job's id and key, either finds the one that is there. Where each finds another, the id's is the answer.
+pub async fn finds_the_id_before_the_key(h: Harness) {
+    let [a, b, unknown] = [(); 3].map(|()| h.new_id());
+    let job = |id, key| NewJob { id: Some(id), ..keyed(key) };
+    assert!(!h.offer(job(a, "a")).await.existed);
+    assert!(!h.offer(job(b, "b")).await.existed);
+    for (id, key, found) in [(a, "a", a), (a, "unknown", a), (unknown, "a", a), (a, "b", a), (b, "a", b)] {
+        let answer = h.offer(job(id, key)).await;
+        assert_eq!((answer.id, answer.existed), (found, true), "{key}");
+    }
+    assert!(h.find(unknown).await.is_none());
+    assert!(!h.offer(keyed("unknown")).await.existed, "a call that added nothing leaves no key");
+}
+
+/// A hundred at once with one id make one job.
+pub async fn makes_one_job_of_an_id_under_contention(h: Harness) {
+    let id = h.new_id();
+    let mut callers = JoinSet::new();
+    for _ in 0..100 {
+        let store = Arc::clone(&h.store);
+        callers.spawn(async move { store.enqueue(vec![named(id)]).await.unwrap()[0] });
+    }
+    let answers = callers.join_all().await;
+    assert!(answers.iter().all(|answer| answer.id == id));
+    assert_eq!(answers.iter().filter(|answer| !answer.existed).count(), 1);
+    assert_eq!(h.count(State::Available).await, 1);
+}
+
+/// When its job is purged, an id is free.
+pub async fn frees_the_id_of_a_purged_job(h: Harness) {
+    let id = h.new_id();
+    h.job_in(State::Completed, named(id)).await;
+    let purge = Purge { state: State::Completed, older_than: Duration::ZERO, limit: 10 };
+    assert_eq!(h.store.purge(purge).await.unwrap(), 1);
+    assert!(!h.offer(named(id)).await.existed);
+    assert_eq!((h.state(id).await, h.job(id).await.attempt), (State::Available, 0));
 }
 
 /// The store reads the clock that it was given.

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::within;
 use crate::Harness;
-use crate::harness::{KIND, LEASE, QUEUE, SECOND, done, in_queue, keyed, later, new_job, work, works};
+use crate::harness::{KIND, LEASE, QUEUE, SECOND, done, in_queue, keyed, later, named, new_job, work, works};
 
 /// A worker that has lent its slots, and where the jobs arrive.
 struct Lender {
@@ -207,6 +207,21 @@ pub async fn hands_a_key_over_once(h: Harness) {
     assert_eq!((first.id, second.existed), (second.id, true));
     if h.hands_off {
         assert_eq!(lender.next().await.job.token.job, first.id);
+    }
+    assert!(lender.handed.try_recv().is_err());
+}
+
+/// So is a job that was there already under its id; the first goes to its slot under that id, and ends like any other.
+pub async fn hands_a_given_id_over_once(h: Harness) {
+    let mut lender = Lender::new(&h, 2).await;
+    let id = h.new_id();
+    let answers = h.store.enqueue(vec![named(id), named(id)]).await.unwrap();
+    assert_eq!([answers[0].existed, answers[1].existed], [false, true]);
+    assert!(h.offer(named(id)).await.existed);
+    if h.hands_off {
+        let token = lender.next().await.job.token;
+        assert_eq!((token.job, token.attempt, token.fence), (id, 1, 1));
+        assert_eq!(h.finish(token, done()).await, Verdict::Accepted(State::Completed));
     }
     assert!(lender.handed.try_recv().is_err());
 }

@@ -40,14 +40,16 @@ macro_rules! __for_each_behaviour {
             enqueue: keeps_every_field keeps_extreme_values answers_in_order accepts_an_empty_batch shows_a_batch_whole
                 puts_off_what_is_for_later makes_what_is_due_available makes_ids_that_sort_by_time
                 finds_the_key_in_every_state finds_the_key_within_the_batch keeps_keys_apart_by_kind
-                makes_one_job_of_a_key_under_contention frees_the_key_of_a_purged_job reads_its_own_clock;
-            claim: takes_in_order keeps_the_order_across_claims limits_by_queue may_give_nothing
-                passes_over_unknown_kinds mixes_kinds_in_order writes_down_the_holder counts_attempts_and_fences
-                refuses_an_unknown_worker never_shares_a_job takes_jobs_with_damaged_arguments;
+                makes_one_job_of_a_key_under_contention frees_the_key_of_a_purged_job keeps_a_given_id
+                finds_the_id_in_every_state finds_the_id_within_the_batch finds_the_id_before_the_key
+                makes_one_job_of_an_id_under_contention frees_the_id_of_a_purged_job reads_its_own_clock;
+            claim: takes_in_order keeps_the_order_across_claims orders_by_storing_whatever_the_ids limits_by_queue
+                may_give_nothing passes_over_unknown_kinds mixes_kinds_in_order writes_down_the_holder
+                counts_attempts_and_fences refuses_an_unknown_worker never_shares_a_job takes_jobs_with_damaged_arguments;
             hand_off: fills_a_free_slot fences_what_was_handed fills_slots_from_the_front_of_a_batch lets_nobody_overtake passes_over_who_is_gone waits_while_paused
                 respects_kinds_and_queues leaves_what_is_for_later needs_a_free_slot needs_a_live_worker
-                needs_a_known_worker hands_a_key_over_once uses_every_lender is_healed_by_the_lease
-                never_shares_a_job_with_a_claim;
+                needs_a_known_worker hands_a_key_over_once hands_a_given_id_over_once uses_every_lender
+                is_healed_by_the_lease never_shares_a_job_with_a_claim;
             finish: writes_the_lifecycles_answer ends_cancelled_when_asked_to_stop refuses_who_is_not_the_holder
                 refuses_a_purged_job counts_a_report_once judges_each_report_for_itself accepts_an_empty_batch
                 bounds_the_errors fences_what_was_given_back retries_at_once_without_backoff

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use sidetask_core::Store;
+use sidetask_core::{IdSource, Store};
 
 use super::hub::Hub;
 use super::{Client, Inner};
@@ -38,6 +38,7 @@ impl ClientBuilder {
     /// The client.
     pub fn build(self) -> Client {
         let hub = Hub::new(Arc::clone(&self.store));
-        Client(Arc::new(Inner { store: self.store, hub, max_args_bytes: self.max_args_bytes }))
+        let Self { store, max_args_bytes } = self;
+        Client(Arc::new(Inner { store, hub, ids: IdSource::new(), max_args_bytes }))
     }
 }

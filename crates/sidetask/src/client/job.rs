@@ -28,7 +28,7 @@ impl<T> Job<T> {
         self.id
     }
 
-    /// Whether enqueueing found a job with the same kind and key, which this is then. True of a
+    /// Whether enqueueing found a job with the same id, or the same kind and key, which this is then. True of a
     /// [`handle`](Client::handle).
     pub fn existed(&self) -> bool {
         self.existed

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use sidetask_core::__private::check_name;
 use sidetask_core::{
-    Call, Enqueued, Error, Filter, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats, Store,
+    Call, Enqueued, Error, Filter, IdSource, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats, Store,
 };
 
 use crate::worker::WorkerBuilder;
@@ -66,6 +66,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     store: Arc<dyn Store>,
     hub: Arc<Hub>,
+    ids: IdSource,
     max_args_bytes: usize,
 }
 
@@ -90,8 +91,8 @@ impl Client {
     /// and takes its options; of any other kind it is stored as it is, for a worker that knows it.
     ///
     /// When it returns, the job is as durable as the store makes it. When it fails with
-    /// [`is_storage`](Error::is_storage), the job may be there or not: give the call a [`key`](Call::key) to repeat it
-    /// safely.
+    /// [`is_storage`](Error::is_storage), the job may be there or not: give the call a [`key`](Call::key) or an
+    /// [`id`](Call::id) to repeat it safely.
     ///
     /// # Errors
     /// Arguments that have no JSON form, have the wrong shape or are over the limit; a queue, key or number of attempts
@@ -102,6 +103,32 @@ impl Client {
             Some(stored) => Ok(self.job_of(stored)),
             None => Err(unanswered()),
         }
+    }
+
+    /// A new id for a job that is not stored yet, to be told to others and then given to its [`Call::id`]. It says when
+    /// it was made, by the store's clock, and sorts after those that this client made before; next to those of jobs that
+    /// other clients or the store name it sorts by that time, to the millisecond. Nothing is asked of the store.
+    ///
+    /// # Panics
+    /// Where the operating system has no randomness to give.
+    ///
+    /// ```
+    /// # async fn example() -> Result<(), sidetask::Error> {
+    /// use sidetask::Call;
+    ///
+    /// let client = sidetask::connect("memory:").await?;
+    /// let id = client.new_job_id();
+    /// let answer = format!("202 Accepted, see /jobs/{id}");
+    ///
+    /// let job = client.enqueue(Call::new("report", ()).id(id)).await?;
+    /// assert_eq!((job.id(), job.existed()), (id, false));
+    /// assert!(client.enqueue(Call::new("report", ()).id(id)).await?.existed());
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn new_job_id(&self) -> JobId {
+        self.0.ids.job(self.0.store.clock().now())
     }
 
     /// Stores jobs, in this order, all of them or none. Much faster than one by one.

@@ -9,7 +9,7 @@ impl Inner {
     }
 
     fn enqueue_one(&mut self, job: NewJob, now: Timestamp) -> Enqueued {
-        if let Some(id) = self.with_key_of(&job) {
+        if let Some(id) = self.existing(&job) {
             return Enqueued { id, existed: true };
         }
         let mut stored = self.stored(job, now);
@@ -21,21 +21,26 @@ impl Inner {
         Enqueued { id, existed: false }
     }
 
-    fn with_key_of(&self, job: &NewJob) -> Option<JobId> {
+    fn existing(&self, job: &NewJob) -> Option<JobId> {
+        if let Some(id) = job.id.filter(|id| self.jobs.contains_key(id)) {
+            return Some(id);
+        }
         let key = job.key.as_ref()?;
         self.keys.get(&(job.kind.as_ref().to_owned(), key.clone())).copied()
     }
 
-    fn stored(&self, new: NewJob, now: Timestamp) -> Stored {
-        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key } = new;
+    fn stored(&mut self, new: NewJob, now: Timestamp) -> Stored {
+        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id } = new;
         let (run_at, is_ahead) = when.due(now);
         let state = if is_ahead { State::Scheduled } else { State::Available };
-        let mut job = JobRecord::new(self.ids.job(now), kind.into_owned(), queue.into_owned(), args, state, now);
+        let id = id.unwrap_or_else(|| self.ids.job(now));
+        let mut job = JobRecord::new(id, kind.into_owned(), queue.into_owned(), args, state, now);
         job.max_attempts = max_attempts;
         job.priority = priority;
         job.run_at = run_at;
         job.key = key;
-        Stored { job, fence: 0, timeout }
+        self.last += 1;
+        Stored { job, number: self.last, fence: 0, timeout }
     }
 
     /// A lent slot that may take this job: it is due, and nobody waits in its queue.

@@ -14,8 +14,10 @@ pub(super) struct Inner {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) ids: IdSource,
     keep_finished: usize,
-    /// In the order of their ids, which is the order in which they were stored.
+    /// In the order of their ids, which is that of lists.
     pub(super) jobs: BTreeMap<JobId, Stored>,
+    /// The number of the job that was stored last.
+    pub(super) last: u64,
     pub(super) keys: HashMap<(String, String), JobId>,
     pub(super) queues: BTreeMap<String, Queue>,
     /// The scheduled and retryable jobs, by the time at which they are due.
@@ -36,6 +38,8 @@ pub(super) struct Inner {
 /// A job, with what its record does not show.
 pub(super) struct Stored {
     pub(super) job: JobRecord,
+    /// Counts the stored jobs. Ids may have been given ahead, and do not say which was stored first.
+    pub(super) number: u64,
     pub(super) fence: u64,
     pub(super) timeout: Option<Duration>,
 }
@@ -50,7 +54,7 @@ pub(super) struct Queue {
 }
 
 /// A job's place in the order of claims.
-pub(super) type Place = (i16, Timestamp, JobId);
+pub(super) type Place = (i16, Timestamp, u64, JobId);
 
 pub(super) struct Worker {
     pub(super) lease: Duration,
@@ -73,6 +77,7 @@ impl Inner {
             ids: IdSource::new(),
             keep_finished,
             jobs: BTreeMap::new(),
+            last: 0,
             keys: HashMap::new(),
             queues: BTreeMap::new(),
             waiting: BTreeSet::new(),
@@ -118,7 +123,7 @@ impl Inner {
         if let Some(key) = &stored.job.key {
             self.keys.insert((stored.job.kind.clone(), key.clone()), stored.job.id);
         }
-        self.place(&stored.job);
+        self.place(&stored);
         self.tell_of(&stored.job);
         self.jobs.insert(stored.job.id, stored);
     }
@@ -126,10 +131,10 @@ impl Inner {
     /// Changes a job and with it its place. `None` where there is no such job.
     pub(super) fn change<T>(&mut self, id: JobId, change: impl FnOnce(&mut Stored) -> T) -> Option<T> {
         let mut stored = self.jobs.remove(&id)?;
-        self.displace(&stored.job);
+        self.displace(&stored);
         let before = stored.job.state;
         let answer = change(&mut stored);
-        self.place(&stored.job);
+        self.place(&stored);
         if stored.job.state != before {
             self.tell_of(&stored.job);
         }
@@ -139,10 +144,10 @@ impl Inner {
 
     /// Deletes a job.
     pub(super) fn remove(&mut self, id: JobId) {
-        let Some(Stored { job, .. }) = self.jobs.remove(&id) else { return };
-        self.displace(&job);
-        if let Some(key) = job.key {
-            self.keys.remove(&(job.kind, key));
+        let Some(stored) = self.jobs.remove(&id) else { return };
+        self.displace(&stored);
+        if let Some(key) = stored.job.key {
+            self.keys.remove(&(stored.job.kind, key));
         }
     }
 
@@ -180,13 +185,14 @@ impl Inner {
         }
     }
 
-    fn place(&mut self, job: &JobRecord) {
+    fn place(&mut self, stored: &Stored) {
+        let job = &stored.job;
         let queue = self.queue(&job.queue);
         queue.counts.set(job.state, queue.counts.count(job.state) + 1);
         match job.state {
             State::Available => match queue.available.get_mut(job.kind.as_str()) {
-                Some(places) => _ = places.insert(place_of(job)),
-                None => _ = queue.available.insert(job.kind.as_str().into(), BTreeSet::from([place_of(job)])),
+                Some(places) => _ = places.insert(place_of(stored)),
+                None => _ = queue.available.insert(job.kind.as_str().into(), BTreeSet::from([place_of(stored)])),
             },
             State::Scheduled | State::Retryable => _ = self.waiting.insert((job.run_at, job.id)),
             State::Running => _ = self.held_by(job.worker).insert(job.id),
@@ -194,13 +200,14 @@ impl Inner {
         }
     }
 
-    fn displace(&mut self, job: &JobRecord) {
+    fn displace(&mut self, stored: &Stored) {
+        let job = &stored.job;
         let queue = self.queue(&job.queue);
         queue.counts.set(job.state, queue.counts.count(job.state) - 1);
         match job.state {
             State::Available => {
                 if let Some(places) = queue.available.get_mut(job.kind.as_str()) {
-                    places.remove(&place_of(job));
+                    places.remove(&place_of(stored));
                     if places.is_empty() {
                         queue.available.remove(job.kind.as_str());
                     }
@@ -265,8 +272,9 @@ impl News {
     }
 }
 
-fn place_of(job: &JobRecord) -> Place {
-    (job.priority, job.run_at, job.id)
+fn place_of(stored: &Stored) -> Place {
+    let job = &stored.job;
+    (job.priority, job.run_at, stored.number, job.id)
 }
 
 /// When a job ended. One that ended says so; 1970 is for the compiler.

@@ -52,7 +52,7 @@ impl Inner {
     fn first_available(&self, queue: &str, kinds: &Kinds) -> Option<JobId> {
         let queue = self.queues.get(queue).filter(|queue| !queue.paused)?;
         let known = queue.available.iter().filter(|(kind, _)| kinds.contains(kind));
-        known.filter_map(|(_, places)| places.first()).min().map(|&(_, _, id)| id)
+        known.filter_map(|(_, places)| places.first()).min().map(|&(.., id)| id)
     }
 
     pub(super) fn progress(&mut self, update: ProgressUpdate) -> Verdict {

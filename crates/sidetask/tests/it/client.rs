@@ -1,3 +1,4 @@
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use crate::wait::{LONG, block_on_bare};
 
 over_stores! {
     one_key_makes_one_job,
+    an_id_told_before_the_job_is_stored_is_the_jobs,
     many_are_stored_together_or_not_at_all,
     arguments_over_the_limit_are_refused,
     what_is_not_there_is_said_to_be_not_there,
@@ -39,6 +41,24 @@ async fn one_key_makes_one_job(kit: Kit) {
     assert_eq!(jobs.iter().filter(|job| !job.existed()).count(), 1);
     assert!(jobs.iter().all(|job| job.id() == jobs[0].id()));
     assert_eq!(kit.client.stats().await.unwrap().total().total(), 1);
+}
+
+async fn an_id_told_before_the_job_is_stored_is_the_jobs(kit: Kit) {
+    let ids: Vec<JobId> = (0..100).map(|_| kit.client.clone().new_job_id()).collect();
+    assert!(ids.is_sorted() && ids.iter().collect::<HashSet<_>>().len() == 100);
+    let told = kit.client.handle::<u64>(ids[0]);
+    assert!(told.record().await.unwrap_err().is_not_found());
+    kit.clock.advance(Duration::from_secs(60));
+    let later = kit.client.enqueue(nothing()).await.unwrap();
+    assert!(later.id() > ids[99], "an id is of the time at which it was made");
+
+    let worker = kit.worker().register("double", |n: u64| async move { 2 * n }).start().await.unwrap();
+    let double = || Call::new("double", 21).id(ids[0]);
+    let jobs = kit.client.enqueue_many([double(), double()]).await.unwrap();
+    assert_eq!([jobs[0].existed(), jobs[1].existed()], [false, true]);
+    assert_eq!(soon(told.output()).await.unwrap(), 42);
+    assert_eq!(kit.client.enqueue(double()).await.unwrap().id(), ids[0]);
+    worker.shutdown(Duration::ZERO).await;
 }
 
 async fn many_are_stored_together_or_not_at_all(kit: Kit) {
