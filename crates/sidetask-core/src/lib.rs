@@ -41,8 +41,8 @@ pub use registry::{Definition, Handler, IntoOutcome, Kinds, Registration, Regist
 pub use slots::{Handed, Permit, Slot, Slots};
 pub use state_map::StateMap;
 pub use store::{
-    Claim, Claimed, Enqueued, Filter, Finish, Heartbeat, Joining, Page, ProgressUpdate, Promoted, Purge, Rescued,
-    Store, Token, Verdict, Want,
+    Change, Claim, Claimed, Enqueued, Filter, Finish, Heartbeat, Joining, Page, ProgressUpdate, Promoted, Purge,
+    Rescued, Store, Token, Verdict, Want,
 };
 pub use task_error::{TaskError, TaskErrorKind};
 

@@ -145,5 +145,15 @@ pub const fn retry(state: State, attempt: u32, max_attempts: u32) -> Option<u32>
     }
 }
 
+/// Which state a job in `state` is in once it is to be due after `wait`, counted from now; `None` where it does not wait
+/// for its time, and stays as it is.
+pub const fn reschedule(state: State, wait: Duration) -> Option<State> {
+    match state {
+        State::Scheduled | State::Retryable if wait.is_zero() => Some(State::Available),
+        State::Scheduled | State::Retryable => Some(state),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -74,14 +74,9 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// jobs that are left to a later rescue.
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error>;
 
-    /// Cancels jobs, by [`lifecycle::cancel`](crate::lifecycle::cancel). Answers the state that each is in afterwards;
-    /// `None` for one that is not there.
-    async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error>;
-
-    /// Makes jobs available again, due now, by [`lifecycle::retry`](crate::lifecycle::retry). Their attempts, errors and
-    /// output are kept; a request to stop is forgotten. Answers the state that each is in afterwards; `None` for one that
-    /// is not there.
-    async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error>;
+    /// Changes jobs by hand, in this order. Answers the state that each is in afterwards; `None` for one that is not
+    /// there.
+    async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error>;
 
     /// Reads jobs; `None` for one that is not there.
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error>;
@@ -225,6 +220,21 @@ pub enum Verdict {
     Accepted(State),
     /// It does not: another holds the job, or it has ended.
     LeaseLost,
+}
+
+/// What people do to jobs by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must carry out every change, and a new one must stop it")]
+pub enum Change {
+    /// Cancels them, by [`lifecycle::cancel`](crate::lifecycle::cancel).
+    Cancel,
+    /// Makes them available again, due now, by [`lifecycle::retry`](crate::lifecycle::retry). Their attempts, errors and
+    /// output are kept; a request to stop is forgotten.
+    Retry,
+    /// Has those that wait for their time due this long from now, by
+    /// [`lifecycle::reschedule`](crate::lifecycle::reschedule): at once where it is zero, and otherwise with an
+    /// [`Event::Scheduled`](crate::Event::Scheduled), so that whoever waits for the time before looks again.
+    Reschedule(Duration),
 }
 
 /// What promotion did.

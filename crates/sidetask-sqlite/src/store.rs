@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use sidetask_core::{
-    Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord, Joining,
-    NewJob, Page, ProgressUpdate, Promoted, Purge, QueueStats, Rescued, Slots, State, Stats, Store, Verdict, WorkerId,
+    Change, Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord,
+    Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, QueueStats, Rescued, Slots, State, Stats, Store, Verdict,
+    WorkerId,
 };
 use tokio::sync::oneshot;
 
@@ -163,12 +164,13 @@ impl Store for SqliteStore {
         self.writer.ask("rescue jobs", true, move |unit| worker::rescue(unit, limit)).await
     }
 
-    async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
-        self.writer.ask("cancel jobs", true, move |unit| control::cancel(unit, &ids)).await
-    }
-
-    async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
-        self.writer.ask("retry jobs", true, move |unit| control::retry(unit, &ids)).await
+    async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
+        let action = match change {
+            Change::Cancel => "cancel jobs",
+            Change::Retry => "retry jobs",
+            Change::Reschedule(_) => "reschedule jobs",
+        };
+        self.writer.ask(action, true, move |unit| control::change(unit, &ids, change)).await
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {

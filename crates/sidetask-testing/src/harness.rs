@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Claim, Claimed, Clock, Enqueued, Error, Finish, IdSource, JobId, JobRecord, Joining, Json, Kinds, NewJob, State,
-    Store, Token, Verdict, Want, When, WorkerId,
+    Change, Claim, Claimed, Clock, Enqueued, Error, Finish, IdSource, JobId, JobRecord, Joining, Json, Kinds, NewJob,
+    State, Store, Token, Verdict, Want, When, WorkerId,
 };
 
 use crate::ManualClock;
@@ -208,13 +208,19 @@ impl Harness {
     }
 
     pub(crate) async fn cancel(&self, id: JobId) -> Option<State> {
-        let states = self.store.cancel(vec![id]).await.expect("cancel");
-        assert_eq!(states.len(), 1, "one answer a job");
-        states[0]
+        self.change(id, Change::Cancel).await
     }
 
     pub(crate) async fn retry(&self, id: JobId) -> Option<State> {
-        let states = self.store.retry(vec![id]).await.expect("retry");
+        self.change(id, Change::Retry).await
+    }
+
+    pub(crate) async fn reschedule(&self, id: JobId, wait: Duration) -> Option<State> {
+        self.change(id, Change::Reschedule(wait)).await
+    }
+
+    async fn change(&self, id: JobId, change: Change) -> Option<State> {
+        let states = self.store.change(vec![id], change).await.expect("change");
         assert_eq!(states.len(), 1, "one answer a job");
         states[0]
     }

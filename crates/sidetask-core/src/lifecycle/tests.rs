@@ -38,6 +38,28 @@ fn each_outcome_leads_where_the_glossary_says() {
     }
 }
 
+#[test]
+fn only_what_waits_for_its_time_is_rescheduled() {
+    #[rustfmt::skip]
+    let table = [
+        // state, after a while, at once
+        (State::Scheduled, Some(State::Scheduled), Some(State::Available)),
+        (State::Available, None, None),
+        (State::Running, None, None),
+        (State::Retryable, Some(State::Retryable), Some(State::Available)),
+        (State::Completed, None, None),
+        (State::Cancelled, None, None),
+        (State::Discarded, None, None),
+    ];
+    assert_eq!(table.map(|(state, ..)| state), State::ALL);
+    for (state, later, at_once) in table {
+        for wait in [Duration::from_nanos(1), SECOND, Duration::MAX] {
+            assert_eq!(reschedule(state, wait), later, "{state} {wait:?}");
+        }
+        assert_eq!(reschedule(state, Duration::ZERO), at_once, "{state}");
+    }
+}
+
 fn any_state() -> impl Strategy<Value = State> {
     prop::sample::select(State::ALL.to_vec())
 }

@@ -1,9 +1,25 @@
+use std::time::Duration;
+
 use rusqlite::{OptionalExtension, params};
 use sidetask_core::lifecycle::{self, Cancellation};
-use sidetask_core::{Event, JobId, Promoted, Purge, State, Timestamp};
+use sidetask_core::{Change, Event, JobId, Promoted, Purge, State, Timestamp};
 
 use crate::rows;
 use crate::unit::Unit;
+
+pub(crate) fn change(unit: &mut Unit<'_>, ids: &[JobId], change: Change) -> rusqlite::Result<Vec<Option<State>>> {
+    ids.iter()
+        .map(|id| {
+            let Some(job) = find(unit, *id)? else { return Ok(None) };
+            let state = match change {
+                Change::Cancel => cancel(unit, *id, &job),
+                Change::Retry => retry(unit, &job),
+                Change::Reschedule(wait) => reschedule(unit, &job, wait),
+            };
+            state.map(Some)
+        })
+        .collect()
+}
 
 struct Row {
     seq: i64,
@@ -27,47 +43,48 @@ fn find(unit: &Unit<'_>, id: JobId) -> rusqlite::Result<Option<Row>> {
         .optional()
 }
 
-pub(crate) fn cancel(unit: &mut Unit<'_>, ids: &[JobId]) -> rusqlite::Result<Vec<Option<State>>> {
-    ids.iter()
-        .map(|id| {
-            let Some(job) = find(unit, *id)? else { return Ok(None) };
-            Ok(Some(match lifecycle::cancel(job.state) {
-                Cancellation::Now => {
-                    unit.statement("UPDATE sidetask_jobs SET state = 5, finished_at = ?2 WHERE seq = ?1")?
-                        .execute(params![job.seq, unit.now.as_micros()])?;
-                    unit.moved(&job.queue, Some(job.state), Some(State::Cancelled));
-                    unit.event(Event::Finished { id: *id, state: State::Cancelled });
-                    State::Cancelled
-                }
-                Cancellation::Request => {
-                    unit.statement("UPDATE sidetask_jobs SET cancel_requested = 1 WHERE seq = ?1")?
-                        .execute(params![job.seq])?;
-                    unit.event(Event::CancelRequested { id: *id });
-                    job.state
-                }
-                _ => job.state,
-            }))
-        })
-        .collect()
+fn cancel(unit: &mut Unit<'_>, id: JobId, job: &Row) -> rusqlite::Result<State> {
+    Ok(match lifecycle::cancel(job.state) {
+        Cancellation::Now => {
+            unit.statement("UPDATE sidetask_jobs SET state = 5, finished_at = ?2 WHERE seq = ?1")?
+                .execute(params![job.seq, unit.now.as_micros()])?;
+            unit.moved(&job.queue, Some(job.state), Some(State::Cancelled));
+            unit.event(Event::Finished { id, state: State::Cancelled });
+            State::Cancelled
+        }
+        Cancellation::Request => {
+            unit.statement("UPDATE sidetask_jobs SET cancel_requested = 1 WHERE seq = ?1")?
+                .execute(params![job.seq])?;
+            unit.event(Event::CancelRequested { id });
+            job.state
+        }
+        _ => job.state,
+    })
 }
 
-pub(crate) fn retry(unit: &mut Unit<'_>, ids: &[JobId]) -> rusqlite::Result<Vec<Option<State>>> {
-    ids.iter()
-        .map(|id| {
-            let Some(job) = find(unit, *id)? else { return Ok(None) };
-            let Some(max_attempts) = lifecycle::retry(job.state, job.attempt, job.max_attempts) else {
-                return Ok(Some(job.state));
-            };
-            unit.statement(
-                "UPDATE sidetask_jobs
-                 SET state = 1, max_attempts = ?2, run_at = ?3, finished_at = NULL, cancel_requested = 0
-                 WHERE seq = ?1",
-            )?
-            .execute(params![job.seq, max_attempts, unit.now.as_micros()])?;
-            unit.moved(&job.queue, Some(job.state), Some(State::Available));
-            Ok(Some(State::Available))
-        })
-        .collect()
+fn retry(unit: &mut Unit<'_>, job: &Row) -> rusqlite::Result<State> {
+    let Some(max_attempts) = lifecycle::retry(job.state, job.attempt, job.max_attempts) else {
+        return Ok(job.state);
+    };
+    unit.statement(
+        "UPDATE sidetask_jobs
+         SET state = 1, max_attempts = ?2, run_at = ?3, finished_at = NULL, cancel_requested = 0
+         WHERE seq = ?1",
+    )?
+    .execute(params![job.seq, max_attempts, unit.now.as_micros()])?;
+    unit.moved(&job.queue, Some(job.state), Some(State::Available));
+    Ok(State::Available)
+}
+
+fn reschedule(unit: &mut Unit<'_>, job: &Row, wait: Duration) -> rusqlite::Result<State> {
+    let Some(state) = lifecycle::reschedule(job.state, wait) else { return Ok(job.state) };
+    unit.statement("UPDATE sidetask_jobs SET state = ?2, run_at = ?3 WHERE seq = ?1")?.execute(params![
+        job.seq,
+        state.code(),
+        unit.now.after(wait).as_micros()
+    ])?;
+    unit.moved(&job.queue, Some(job.state), Some(state));
+    Ok(state)
 }
 
 pub(crate) fn pause(unit: &mut Unit<'_>, queue: &str, paused: bool) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetask_core::{Clock, State, Verdict};
+use sidetask_core::{Change, Clock, State, Verdict};
 
 use crate::Harness;
 use crate::harness::{HOUR, SECOND, done, failed, picture, work};
@@ -55,10 +55,10 @@ pub async fn answers_in_order(h: Harness) {
     let purge = sidetask_core::Purge { state: State::Discarded, older_than: Duration::ZERO, limit: 1 };
     h.store.purge(purge).await.unwrap();
     let available = h.add(work()).await;
-    let states = h.store.cancel(vec![running, gone, completed, available, available]).await.unwrap();
+    let states = h.store.change(vec![running, gone, completed, available, available], Change::Cancel).await.unwrap();
     let (cancelled, ended) = (Some(State::Cancelled), Some(State::Completed));
     assert_eq!(states, [Some(State::Running), None, ended, cancelled, cancelled]);
-    assert!(h.store.cancel(Vec::new()).await.unwrap().is_empty());
+    assert!(h.store.change(Vec::new(), Change::Cancel).await.unwrap().is_empty());
 }
 
 /// A cancelled job does not come back by itself: not by a failure either.

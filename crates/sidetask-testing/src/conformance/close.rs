@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Filter, Finish, Joining, Page, Progress, ProgressUpdate, Purge, State};
+use sidetask_core::{Change, Filter, Finish, Joining, Page, Progress, ProgressUpdate, Purge, State};
 
 use super::within;
 use crate::Harness;
@@ -37,8 +37,8 @@ pub async fn refuses_everything_afterwards(h: Harness) {
         store.finish(vec![finish()]),
         store.promote(1),
         store.rescue(1),
-        store.cancel(vec![token.job]),
-        store.retry(vec![token.job]),
+        store.change(vec![token.job], Change::Cancel),
+        store.change(Vec::new(), Change::Retry),
         store.jobs(vec![token.job]),
         store.list(Filter::all(), Page::default()),
         store.stats(),

@@ -7,7 +7,7 @@ use sidetask_core::{Event, Events, Progress, ProgressUpdate, State};
 
 use super::within;
 use crate::Harness;
-use crate::harness::{LEASE, QUEUE, SECOND, done, failed, in_queue, later, work};
+use crate::harness::{HOUR, LEASE, QUEUE, SECOND, done, failed, in_queue, later, work};
 
 /// Waits for an event that passes, over whatever else happens.
 async fn until(events: &mut Events, wanted: impl Fn(&Event) -> bool) {
@@ -34,7 +34,7 @@ pub async fn tell_of_new_jobs(h: Harness) {
     assert_eq!(h.count(State::Available).await, 2);
 }
 
-/// So is every other way to become available: promotion, a failure without wait, rescue, retry, leaving, resuming.
+/// So is every other way to become available: promotion, a failure without wait, rescue, retry, leaving, resuming, rescheduling.
 pub async fn tell_of_every_way_to_become_available(h: Harness) {
     let mut events = h.store.listen();
     h.add(later(SECOND)).await;
@@ -61,6 +61,11 @@ pub async fn tell_of_every_way_to_become_available(h: Harness) {
     let token = h.claim_only(worker).await;
     h.finish(token, Outcome::Permanent("no".to_owned())).await;
     h.retry(token.job).await;
+    until_available(&mut events, QUEUE).await;
+
+    let token = h.claim_only(worker).await;
+    h.finish(token, Outcome::Snoozed(SECOND)).await;
+    h.reschedule(token.job, Duration::ZERO).await;
     until_available(&mut events, QUEUE).await;
 
     h.store.pause(QUEUE, true).await.unwrap();
@@ -148,5 +153,19 @@ pub async fn tell_of_what_is_put_off(h: Harness) {
         let token = h.running(work()).await;
         h.finish(token, outcome).await;
         until(&mut events, |event| *event == Event::Scheduled).await;
+    }
+}
+
+/// So is a job that is due at another time than before, sooner or later, so that nobody sleeps past it.
+pub async fn tell_of_what_is_rescheduled(h: Harness) {
+    for state in [State::Scheduled, State::Retryable] {
+        let id = h.job_in(state, work()).await;
+        let mut events = h.store.listen();
+        for wait in [HOUR * 2, SECOND] {
+            h.reschedule(id, wait).await;
+            until(&mut events, |event| *event == Event::Scheduled).await;
+            assert_eq!(h.store.promote(10).await.unwrap().next_in, Some(wait));
+        }
+        h.cancel(id).await;
     }
 }

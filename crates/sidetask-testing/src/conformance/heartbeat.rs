@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sidetask_core::{Joining, State, Verdict};
+use sidetask_core::{Change, Joining, State, Verdict};
 
 use crate::Harness;
 use crate::harness::{LEASE, SECOND, done, ids, work, works};
@@ -37,7 +37,7 @@ pub async fn reports_cancel_requests(h: Harness) {
     let claimed = h.claim(worker, 3).await;
     h.running(work()).await;
     let asked: Vec<_> = ids(&claimed)[..2].to_vec();
-    h.store.cancel(asked.clone()).await.unwrap();
+    h.store.change(asked.clone(), Change::Cancel).await.unwrap();
     for _ in 0..2 {
         let told: HashSet<_> = h.store.heartbeat(worker).await.unwrap().cancelled.into_iter().collect();
         assert_eq!(told, asked.iter().copied().collect());

@@ -19,6 +19,7 @@ pub mod pause;
 pub mod progress;
 pub mod promote;
 pub mod purge;
+pub mod reschedule;
 pub mod rescue;
 pub mod retry;
 pub mod stats;
@@ -63,6 +64,8 @@ macro_rules! __for_each_behaviour {
             cancel: ends_what_waits asks_what_runs is_too_late_for_what_ended answers_in_order outlasts_a_failure;
             retry: makes_available leaves_what_is_under_way allows_one_more_attempt forgets_the_request_to_stop
                 answers_in_order takes_many;
+            reschedule: moves_the_time puts_off_what_is_due_already makes_available_at_once leaves_everything_else
+                answers_in_order takes_many;
             list: reads_jobs_in_order lists_the_newest_first filters pages_cover_everything_once
                 pages_go_on_after_a_purged_job names_the_queues_there_are;
             stats: begin_empty count_every_state remember_emptied_queues count_a_key_once;
@@ -70,7 +73,8 @@ macro_rules! __for_each_behaviour {
             purge: takes_only_its_state takes_nothing_that_has_not_ended takes_the_oldest_first
                 counts_age_from_the_end;
             events: tell_of_new_jobs tell_of_every_way_to_become_available tell_of_every_end come_after_the_change
-                tell_of_progress tell_of_cancel_requests tell_of_what_is_put_off;
+                tell_of_progress tell_of_cancel_requests tell_of_what_is_put_off
+                tell_of_what_is_rescheduled;
             close: refuses_everything_afterwards may_be_repeated ends_the_events answers_calls_under_way;
             model: follows_the_lifecycle_whatever_happens;
         }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Cancellation, Outcome, Policy, Standing};
 use sidetask_core::{
-    Clock, Filter, Finish, JobId, JobRecord, Json, NewJob, Page, Progress, ProgressUpdate, Purge, State, Timestamp,
-    Token, Verdict, When, WorkerId,
+    Change, Clock, Filter, Finish, JobId, JobRecord, Json, NewJob, Page, Progress, ProgressUpdate, Purge, State,
+    Timestamp, Token, Verdict, When, WorkerId,
 };
 
 use super::stats::counted;
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
 
     async fn step(&mut self) {
         self.h.clock.advance(Duration::from_millis(self.random.u64(0..4_000)));
-        let (name, expected) = match self.random.u8(0..16) {
+        let (name, expected) = match self.random.u8(0..17) {
             0..3 => ("enqueue", self.enqueue().await),
             3..6 => ("claim", self.claim().await),
             6..9 => ("finish", self.finish().await),
@@ -76,7 +76,8 @@ impl<'a> Run<'a> {
             11 => ("rescue", self.rescue().await),
             12 => ("cancel", self.cancel().await),
             13 => ("retry", self.retry().await),
-            14 => ("pause", self.pause().await),
+            14 => ("reschedule", self.reschedule().await),
+            15 => ("pause", self.pause().await),
             _ => ("come and go", self.come_and_go().await),
         };
         self.at = format!("{} {name},", self.at);
@@ -114,7 +115,7 @@ impl<'a> Run<'a> {
         }
         // Jobs of a worker that was forgotten with others of its jobs still to be rescued.
         self.h.store.rescue(usize::MAX).await.unwrap();
-        self.h.store.cancel(self.jobs.keys().copied().collect()).await.unwrap();
+        self.h.store.change(self.jobs.keys().copied().collect(), Change::Cancel).await.unwrap();
         for state in State::ALL {
             self.h.store.purge(Purge { state, older_than: Duration::ZERO, limit: usize::MAX }).await.unwrap();
         }
@@ -258,6 +259,16 @@ impl<'a> Run<'a> {
         let after = self.h.job(job.id).await;
         assert_eq!(after.max_attempts, allowed.unwrap_or(job.max_attempts), "{}", self.at);
         allowed.map(|_| (job.id, (State::Available, job.attempt))).into_iter().collect()
+    }
+
+    async fn reschedule(&mut self) -> Expected {
+        let Some(job) = self.any_job() else { return Expected::new() };
+        let wait = SECOND * self.random.u32(0..9);
+        let follows = lifecycle::reschedule(job.state, wait);
+        assert_eq!(self.h.reschedule(job.id, wait).await, Some(follows.unwrap_or(job.state)), "{}", self.at);
+        let due = if follows.is_some() { self.h.clock.now().after(wait) } else { job.run_at };
+        assert_eq!(self.h.job(job.id).await.run_at, due, "{}", self.at);
+        follows.map(|state| (job.id, (state, job.attempt))).into_iter().collect()
     }
 
     async fn pause(&mut self) -> Expected {

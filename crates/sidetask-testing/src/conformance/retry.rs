@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Clock, NewJob, State, Verdict};
+use sidetask_core::{Change, Clock, NewJob, State, Verdict};
 
 use crate::Harness;
 use crate::harness::{SECOND, done, failed, picture, work, works};
@@ -73,9 +73,9 @@ pub async fn answers_in_order(h: Harness) {
     let running = h.job_in(State::Running, work()).await;
     let completed = h.job_in(State::Completed, work()).await;
     let available = Some(State::Available);
-    let states = h.store.retry(vec![completed, gone, running, completed]).await.unwrap();
+    let states = h.store.change(vec![completed, gone, running, completed], Change::Retry).await.unwrap();
     assert_eq!(states, [available, None, Some(State::Running), available]);
-    assert!(h.store.retry(Vec::new()).await.unwrap().is_empty());
+    assert!(h.store.change(Vec::new(), Change::Retry).await.unwrap().is_empty());
 }
 
 /// Many dead letters are brought back by one call.
@@ -86,6 +86,6 @@ pub async fn takes_many(h: Harness) {
         h.finish(claimed.token, Outcome::Permanent("no".to_owned())).await;
     }
     assert_eq!(h.count(State::Discarded).await, 50);
-    assert!(h.store.retry(ids).await.unwrap().into_iter().all(|state| state == Some(State::Available)));
+    assert!(h.store.change(ids, Change::Retry).await.unwrap().into_iter().all(|state| state == Some(State::Available)));
     assert_eq!(h.claim(worker, 100).await.len(), 50);
 }

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use sidetask_core::{Error, JobId, JobRecord, Json, State};
@@ -70,6 +71,14 @@ impl<T> Job<T> {
     /// Those of [`Client::retry`].
     pub async fn retry(&self) -> Result<State, Error> {
         self.client.retry(self.id).await
+    }
+
+    /// Sets when it is due, see [`Client::reschedule`].
+    ///
+    /// # Errors
+    /// Those of [`Client::reschedule`].
+    pub async fn reschedule(&self, wait: Duration) -> Result<State, Error> {
+        self.client.reschedule(self.id, wait).await
     }
 
     /// Its progress: what was last reported, then each report as it comes, until the job has ended. Reports that follow

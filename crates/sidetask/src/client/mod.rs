@@ -7,7 +7,8 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use sidetask_core::__private::check_name;
 use sidetask_core::{
-    Call, Enqueued, Error, Filter, IdSource, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats, Store,
+    Call, Change, Enqueued, Error, Filter, IdSource, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats,
+    Store,
 };
 
 use crate::worker::WorkerBuilder;
@@ -174,7 +175,7 @@ impl Client {
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
     pub async fn cancel(&self, id: JobId) -> Result<State, Error> {
-        self.0.store.cancel(vec![id]).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
+        self.change(id, Change::Cancel).await
     }
 
     /// Makes a job available now and answers the state that it is in then: one that waits for its time, or one that has
@@ -183,7 +184,21 @@ impl Client {
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
     pub async fn retry(&self, id: JobId) -> Result<State, Error> {
-        self.0.store.retry(vec![id]).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
+        self.change(id, Change::Retry).await
+    }
+
+    /// Sets when a job that waits for its time (`scheduled`, `retryable`) is due: `wait` from now by the store's clock,
+    /// sooner or later than before. Zero makes it available at once. A job in any other state stays as it is. Answers the
+    /// state that it is in then.
+    ///
+    /// # Errors
+    /// [`is_not_found`](Error::is_not_found); the store's own.
+    pub async fn reschedule(&self, id: JobId, wait: Duration) -> Result<State, Error> {
+        self.change(id, Change::Reschedule(wait)).await
+    }
+
+    async fn change(&self, id: JobId, change: Change) -> Result<State, Error> {
+        self.0.store.change(vec![id], change).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
     }
 
     /// The jobs that pass a filter, newest first. For the next page, give [`Page::after`] the last job of this one.

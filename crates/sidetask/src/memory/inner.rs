@@ -132,10 +132,10 @@ impl Inner {
     pub(super) fn change<T>(&mut self, id: JobId, change: impl FnOnce(&mut Stored) -> T) -> Option<T> {
         let mut stored = self.jobs.remove(&id)?;
         self.displace(&stored);
-        let before = stored.job.state;
+        let before = (stored.job.state, stored.job.run_at);
         let answer = change(&mut stored);
         self.place(&stored);
-        if stored.job.state != before {
+        if (stored.job.state, stored.job.run_at) != before {
             self.tell_of(&stored.job);
         }
         self.jobs.insert(id, stored);

@@ -1,12 +1,21 @@
 use std::ops::Bound;
+use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Cancellation};
-use sidetask_core::{Error, Event, Filter, JobId, JobRecord, Page, Purge, QueueStats, State, Stats};
+use sidetask_core::{Change, Error, Event, Filter, JobId, JobRecord, Page, Purge, QueueStats, State, Stats};
 
 use super::inner::{Inner, Queue};
 
 impl Inner {
-    pub(super) fn cancel(&mut self, id: JobId) -> Option<State> {
+    pub(super) fn change_by_hand(&mut self, id: JobId, change: Change) -> Option<State> {
+        match change {
+            Change::Cancel => self.cancel(id),
+            Change::Retry => self.retry(id),
+            Change::Reschedule(wait) => self.reschedule(id, wait),
+        }
+    }
+
+    fn cancel(&mut self, id: JobId) -> Option<State> {
         let now = self.now();
         let state = self.jobs.get(&id)?.job.state;
         match lifecycle::cancel(state) {
@@ -26,7 +35,7 @@ impl Inner {
         }
     }
 
-    pub(super) fn retry(&mut self, id: JobId) -> Option<State> {
+    fn retry(&mut self, id: JobId) -> Option<State> {
         let now = self.now();
         let job = &self.jobs.get(&id)?.job;
         let Some(allowed) = lifecycle::retry(job.state, job.attempt, job.max_attempts) else {
@@ -40,6 +49,17 @@ impl Inner {
             job.finished_at = None;
             job.cancel_requested = false;
             job.state
+        })
+    }
+
+    fn reschedule(&mut self, id: JobId, wait: Duration) -> Option<State> {
+        let run_at = self.now().after(wait);
+        let before = self.jobs.get(&id)?.job.state;
+        let Some(state) = lifecycle::reschedule(before, wait) else { return Some(before) };
+        self.change(id, |stored| {
+            stored.job.state = state;
+            stored.job.run_at = run_at;
+            state
         })
     }
 

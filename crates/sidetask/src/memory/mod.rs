@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sidetask_core::{
-    Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord, Joining, NewJob, Page,
-    ProgressUpdate, Promoted, Publisher, Purge, Rescued, Slots, State, Stats, Store, SystemClock, Verdict, WorkerId,
+    Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord, Joining,
+    NewJob, Page, ProgressUpdate, Promoted, Publisher, Purge, Rescued, Slots, State, Stats, Store, SystemClock,
+    Verdict, WorkerId,
 };
 
 use inner::Inner;
@@ -47,7 +48,7 @@ impl MemoryStore {
     }
 
     /// Carries out one operation, then tells of what it changed. Nobody sees it half done.
-    fn change<T>(&self, operation: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
+    fn operate<T>(&self, operation: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
         let mut inner = self.lock();
         inner.check_open()?;
         let answer = operation(&mut inner);
@@ -116,15 +117,15 @@ impl Store for MemoryStore {
     }
 
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
-        self.change(|inner| inner.enqueue(jobs))
+        self.operate(|inner| inner.enqueue(jobs))
     }
 
     async fn join(&self, worker: Joining) -> Result<(), Error> {
-        self.change(|inner| inner.join(&worker))
+        self.operate(|inner| inner.join(&worker))
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), Error> {
-        self.change(|inner| inner.leave(worker))
+        self.operate(|inner| inner.leave(worker))
     }
 
     fn lend(&self, slots: Slots) {
@@ -132,55 +133,51 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error> {
-        self.change(|inner| inner.claim(&claim))?
+        self.operate(|inner| inner.claim(&claim))?
     }
 
     async fn heartbeat(&self, worker: WorkerId) -> Result<Heartbeat, Error> {
-        self.change(|inner| inner.heartbeat(worker))?
+        self.operate(|inner| inner.heartbeat(worker))?
     }
 
     async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error> {
-        self.change(|inner| updates.into_iter().map(|update| inner.progress(update)).collect())
+        self.operate(|inner| updates.into_iter().map(|update| inner.progress(update)).collect())
     }
 
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
-        self.change(|inner| finishes.into_iter().map(|finish| inner.finish(finish)).collect())
+        self.operate(|inner| finishes.into_iter().map(|finish| inner.finish(finish)).collect())
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
-        self.change(|inner| inner.promote(limit))
+        self.operate(|inner| inner.promote(limit))
     }
 
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
-        self.change(|inner| inner.rescue(limit))
+        self.operate(|inner| inner.rescue(limit))
     }
 
-    async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
-        self.change(|inner| ids.into_iter().map(|id| inner.cancel(id)).collect())
-    }
-
-    async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
-        self.change(|inner| ids.into_iter().map(|id| inner.retry(id)).collect())
+    async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
+        self.operate(|inner| ids.into_iter().map(|id| inner.change_by_hand(id, change)).collect())
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
-        self.change(|inner| ids.into_iter().map(|id| inner.job(id)).collect())
+        self.operate(|inner| ids.into_iter().map(|id| inner.job(id)).collect())
     }
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
-        self.change(|inner| inner.list(&filter, page))?
+        self.operate(|inner| inner.list(&filter, page))?
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
-        self.change(|inner| inner.stats())
+        self.operate(|inner| inner.stats())
     }
 
     async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error> {
-        self.change(|inner| inner.pause(queue, paused))
+        self.operate(|inner| inner.pause(queue, paused))
     }
 
     async fn purge(&self, purge: Purge) -> Result<usize, Error> {
-        self.change(|inner| inner.purge(purge))
+        self.operate(|inner| inner.purge(purge))
     }
 
     fn listen(&self) -> Events {

@@ -76,7 +76,7 @@ async fn no_index_outlives_its_jobs() {
     for claimed in claim(&store, holder).await {
         finish(&store, &claimed, Outcome::RetryAfter(Duration::from_secs(60), "no".to_owned())).await;
     }
-    store.cancel(ids).await.unwrap();
+    store.change(ids, Change::Cancel).await.unwrap();
 
     let inner = store.lock();
     assert!(inner.jobs.is_empty() && inner.keys.is_empty() && inner.waiting.is_empty() && inner.orphans.is_empty());

@@ -3,7 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use sidetask::{Call, Client, Filter, JobId, MemoryStore, Page, State};
+use sidetask::{Call, Client, Clock, Filter, JobId, MemoryStore, Page, State};
 
 use crate::faulty::{count, set};
 use crate::kit::{Kit, over_stores, soon, until};
@@ -16,6 +16,7 @@ over_stores! {
     arguments_over_the_limit_are_refused,
     what_is_not_there_is_said_to_be_not_there,
     a_waiting_job_is_cancelled_at_once_and_retried_by_hand,
+    a_held_job_is_let_go_by_hand,
     a_queue_is_paused_and_resumed,
     lists_page_backwards_and_purge_deletes,
     many_wait_for_many,
@@ -86,6 +87,7 @@ async fn what_is_not_there_is_said_to_be_not_there(kit: Kit) {
     assert!(kit.client.job(id).await.unwrap().is_none());
     assert!(kit.client.cancel(id).await.unwrap_err().is_not_found());
     assert!(kit.client.retry(id).await.unwrap_err().is_not_found());
+    assert!(kit.client.reschedule(id, Duration::ZERO).await.unwrap_err().is_not_found());
     let job = kit.client.handle::<String>(id);
     assert!(job.record().await.unwrap_err().is_not_found());
     assert!(soon(job.output()).await.unwrap_err().is_not_found());
@@ -106,6 +108,17 @@ async fn a_waiting_job_is_cancelled_at_once_and_retried_by_hand(kit: Kit) {
     assert_eq!(job.cancel().await.unwrap(), State::Cancelled);
     assert!(soon(waiting).await.unwrap().unwrap_err().is_cancelled());
     assert_eq!(job.retry().await.unwrap(), State::Available);
+}
+
+async fn a_held_job_is_let_go_by_hand(kit: Kit) {
+    let worker = kit.worker().register("nothing", |()| async {}).start().await.unwrap();
+    let held = kit.client.enqueue(nothing().delay(Duration::from_secs(3600))).await.unwrap();
+    assert_eq!(held.reschedule(Duration::from_secs(7200)).await.unwrap(), State::Scheduled);
+    assert_eq!(held.record().await.unwrap().run_at, kit.clock.now().after(Duration::from_secs(7200)));
+    assert_eq!(kit.client.reschedule(held.id(), Duration::ZERO).await.unwrap(), State::Available);
+    soon(held.wait()).await.unwrap();
+    assert_eq!(held.reschedule(Duration::ZERO).await.unwrap(), State::Completed);
+    worker.shutdown(Duration::ZERO).await;
 }
 
 async fn a_queue_is_paused_and_resumed(kit: Kit) {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sidetask::core::{
-    Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Publisher, Purge,
-    Rescued, Slots, Store, Verdict, WorkerId,
+    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Publisher,
+    Purge, Rescued, Slots, Store, Verdict, WorkerId,
 };
 use sidetask::{Clock, Error, Filter, JobId, JobRecord, Page, State, Stats};
 
@@ -27,6 +27,7 @@ pub(crate) struct Faulty {
     pub(crate) reads: AtomicUsize,
     pub(crate) joins: AtomicUsize,
     pub(crate) leaves: AtomicUsize,
+    pub(crate) promotions: AtomicUsize,
     pub(crate) rescues: AtomicUsize,
     silence: Publisher,
 }
@@ -45,6 +46,7 @@ impl Faulty {
             reads: AtomicUsize::new(0),
             joins: AtomicUsize::new(0),
             leaves: AtomicUsize::new(0),
+            promotions: AtomicUsize::new(0),
             rescues: AtomicUsize::new(0),
             silence: Publisher::new(),
         }
@@ -124,7 +126,9 @@ impl Store for Faulty {
 
     async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
         self.check()?;
-        self.inner.promote(limit).await
+        let answer = self.inner.promote(limit).await;
+        self.promotions.fetch_add(1, Ordering::SeqCst);
+        answer
     }
 
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
@@ -134,14 +138,9 @@ impl Store for Faulty {
         answer
     }
 
-    async fn cancel(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
+    async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
         self.check()?;
-        self.inner.cancel(ids).await
-    }
-
-    async fn retry(&self, ids: Vec<JobId>) -> Result<Vec<Option<State>>, Error> {
-        self.check()?;
-        self.inner.retry(ids).await
+        self.inner.change(ids, change).await
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {

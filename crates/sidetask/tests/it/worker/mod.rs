@@ -3,6 +3,7 @@ mod faults;
 mod lease;
 mod outcomes;
 mod queues;
+mod reschedule;
 mod shutdown;
 mod start;
 mod when_needed;
