@@ -241,10 +241,10 @@ impl Error {
     }
 
     /// A blocking pool that takes no more.
-    pub fn pool_full(threads: usize, queue: usize) -> Self {
+    pub fn pool_full(name: &str, threads: usize, queue: usize) -> Self {
         let message = format!(
-            "the blocking pool is full: {threads} threads are busy and {queue} functions wait: try later, or give the \
-             pool more threads or a longer queue"
+            "the blocking pool `{name}` is full: {threads} threads are busy and {queue} functions wait: try later, or \
+             give the pool more threads or a longer queue"
         );
         Self::new(Kind::PoolFull, message)
     }

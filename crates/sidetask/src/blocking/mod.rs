@@ -6,15 +6,15 @@ use std::sync::{Arc, LazyLock};
 
 use sidetask_core::Error;
 
-use crate::panics;
-
 mod builder;
+mod stats;
 mod submitted;
 mod threads;
 
 pub use builder::BlockingPoolBuilder;
+pub use stats::PoolStats;
 pub(crate) use submitted::Submitted;
-use threads::Threads;
+use threads::{Function, Threads};
 
 /// Threads for code that blocks: a bounded number of them, and a bounded queue before them. Cheap to clone; all clones
 /// are one pool.
@@ -93,7 +93,7 @@ impl BlockingPool {
         let pool = self.clone();
         async move {
             let ended = pool.submit(f)?.await;
-            ended.map_err(|payload| Error::panicked(name.as_ref(), panics::message(&*payload)))
+            ended.map_err(|lost| lost.of(name.as_ref()))
         }
     }
 
@@ -106,7 +106,14 @@ impl BlockingPool {
         Submitted::to(self.clone(), f)
     }
 
-    /// What the pool does at this moment.
+    /// Hands several functions over at once, for the price of one: as many as there is room for, from the front. Leaves
+    /// the others in `functions`, and says how many it took. Nobody hears how they end.
+    #[expect(dead_code, reason = "what runs tasks after a response hands them over in batches")]
+    pub(crate) fn submit_many(&self, functions: &mut Vec<Function>) -> usize {
+        self.0.push_many(functions)
+    }
+
+    /// What the pool does at this moment, and what it did so far. Costs a lock that is never held for long.
     pub fn stats(&self) -> PoolStats {
         self.0.stats()
     }
@@ -116,16 +123,4 @@ impl fmt::Debug for BlockingPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BlockingPool").field("limits", self.0.limits()).field("stats", &self.stats()).finish()
     }
-}
-
-/// What a [`BlockingPool`] does at one moment.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct PoolStats {
-    /// The threads that there are.
-    pub threads: usize,
-    /// The threads that run a function or are about to.
-    pub busy: usize,
-    /// The functions that wait for a thread.
-    pub queued: usize,
 }

@@ -1,5 +1,6 @@
+use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::thread;
@@ -8,24 +9,50 @@ use sidetask_core::Error;
 use tokio::sync::oneshot;
 
 use super::BlockingPool;
+use crate::panics;
 
-/// A function that a pool accepted: awaits what it returned, or its panic. Dropping it withdraws the function.
+/// A function that a pool accepted: awaits what it returned. Dropping it withdraws the function.
 #[derive(Debug)]
 pub(crate) struct Submitted<T> {
     // Keeps the pool's threads for as long as somebody waits for one of them.
     pool: BlockingPool,
     number: u64,
     result: oneshot::Receiver<thread::Result<T>>,
+    ended: bool,
+}
+
+/// Why a function returned nothing.
+#[derive(Debug)]
+pub(crate) enum Lost {
+    Panicked(Box<dyn Any + Send>),
+    /// The system gave no thread, after the function was accepted.
+    Refused(Error),
+}
+
+impl Lost {
+    /// The error of the function of this name.
+    pub(crate) fn of(self, name: &str) -> Error {
+        match self {
+            Self::Panicked(payload) => Error::panicked(name, panics::message(&*payload)),
+            Self::Refused(error) => error,
+        }
+    }
 }
 
 impl<T: Send + 'static> Submitted<T> {
     pub(super) fn to(pool: BlockingPool, f: impl FnOnce() -> T + Send + 'static) -> Result<Self, Error> {
         let (sender, result) = oneshot::channel();
         let number = pool.0.push(Box::new(move || {
+            let ended = catch_unwind(AssertUnwindSafe(f));
+            let panicked = ended.is_err();
             // Nobody may wait any more; the result is dropped then.
-            let _ = sender.send(catch_unwind(AssertUnwindSafe(f)));
+            let _ = sender.send(ended);
+            if panicked {
+                // The pool counts it.
+                resume_unwind(Box::new(()));
+            }
         }))?;
-        Ok(Self { pool, number, result })
+        Ok(Self { pool, number, result, ended: false })
     }
 }
 
@@ -37,17 +64,22 @@ impl<T> Submitted<T> {
 }
 
 impl<T> Future for Submitted<T> {
-    type Output = thread::Result<T>;
+    type Output = Result<T, Lost>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.result)
-            .poll(cx)
-            .map(|received| received.unwrap_or_else(|_| Err(Box::new("it was withdrawn from the blocking pool"))))
+        let Poll::Ready(received) = Pin::new(&mut self.result).poll(cx) else { return Poll::Pending };
+        self.ended = true;
+        Poll::Ready(match received {
+            Ok(ended) => ended.map_err(Lost::Panicked),
+            Err(_) => Err(Lost::Refused(self.pool.0.full())),
+        })
     }
 }
 
 impl<T> Drop for Submitted<T> {
     fn drop(&mut self) {
-        self.withdraw();
+        if !self.ended {
+            self.withdraw();
+        }
     }
 }

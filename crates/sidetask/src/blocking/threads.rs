@@ -1,14 +1,15 @@
 use std::collections::VecDeque;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sidetask_core::Error;
 
 use super::PoolStats;
 
-type Function = Box<dyn FnOnce() + Send>;
+pub(super) type Function = Box<dyn FnOnce() + Send>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Limits {
@@ -25,103 +26,139 @@ struct Shared {
     limits: Limits,
     state: Mutex<State>,
     wake: Condvar,
+    start: Start,
 }
 
+/// Starts a thread that does a [work](Shared::work).
+type Start = fn(thread::Builder, Arc<Shared>) -> io::Result<()>;
+
+/// While functions wait and one more thread could be had, a thread is coming. So one is enough for many functions that
+/// arrive at once: whoever takes one of them and leaves others behind brings the next.
 #[derive(Default)]
 struct State {
     /// Sorted by number, which is the order in which they came.
-    queue: VecDeque<(u64, Function)>,
+    queue: VecDeque<Waiting>,
     next: u64,
-    started: u64,
+    spawned: u64,
     threads: usize,
-    /// Threads asleep, less those whose wake-up is under way.
+    /// Threads asleep, less the one whose wake-up is under way.
     idle: usize,
-    /// Wake-ups under way.
-    wakes: usize,
-    /// Threads woken or started for a function that have not looked at the queue yet.
-    coming: usize,
+    /// A thread was woken or started and has not looked at the queue yet.
+    coming: bool,
+    /// It was woken, and sleeps still.
+    woken: bool,
     closed: bool,
+    /// Its counts and times; the rest is filled in when somebody asks.
+    counted: PoolStats,
 }
 
-/// What the thread for a new function does.
-enum Thread {
+struct Waiting {
+    number: u64,
+    since: Instant,
+    f: Function,
+}
+
+/// Where the thread comes from that is to look at the queue next.
+#[must_use]
+enum Next {
     Wakes,
     Starts(String),
-    IsBusy,
+    Nowhere,
 }
 
 impl Threads {
     pub(super) fn new(limits: Limits) -> Self {
-        Self(Arc::new(Shared { limits, state: Mutex::default(), wake: Condvar::new() }))
+        Self::starting(limits, |thread, shared| thread.spawn(move || shared.work()).map(drop))
+    }
+
+    fn starting(limits: Limits, start: Start) -> Self {
+        Self(Arc::new(Shared { limits, state: Mutex::default(), wake: Condvar::new(), start }))
     }
 
     pub(super) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
-    /// Adds a function, and wakes or starts one thread for it where one can be had.
+    /// Adds a function.
     pub(super) fn push(&self, f: Function) -> Result<u64, Error> {
-        let limits = self.limits();
+        let since = Instant::now();
         let mut state = self.0.lock();
-        let number = state.next;
-        let thread = if state.idle > 0 {
-            state.idle -= 1;
-            state.wakes += 1;
-            state.coming += 1;
-            Thread::Wakes
-        } else if state.threads < limits.threads {
-            state.threads += 1;
-            state.started += 1;
-            state.coming += 1;
-            Thread::Starts(format!("{}-{}", limits.name, state.started))
-        } else if state.has_room(limits) {
-            Thread::IsBusy
-        } else {
-            return Err(Error::pool_full(limits.threads, limits.queue));
-        };
-        state.next += 1;
-        state.queue.push_back((number, f));
-        drop(state);
-        match thread {
-            Thread::Wakes => self.0.wake.notify_one(),
-            Thread::Starts(name) => self.start(name, number)?,
-            Thread::IsBusy => {}
+        if state.room(self.limits()) == 0 {
+            state.counted.refused += 1;
+            return Err(self.full());
         }
-        Ok(number)
+        let number = state.add(since, f);
+        let next = state.call_next(self.limits());
+        drop(state);
+        match self.0.bring(next) {
+            Err(refused) if self.take_back(number, 1).pop().is_some() => Err(self.full().because(refused)),
+            _ => Ok(number),
+        }
     }
 
-    fn start(&self, name: String, number: u64) -> Result<(), Error> {
-        let shared = Arc::clone(&self.0);
-        let Err(refused) = thread::Builder::new().name(name).spawn(move || shared.work()) else { return Ok(()) };
-        let limits = self.limits();
+    /// Adds as many as there is room for, from the front, and leaves the others. Says how many.
+    pub(super) fn push_many(&self, functions: &mut Vec<Function>) -> usize {
+        let since = Instant::now();
         let mut state = self.0.lock();
-        state.threads -= 1;
-        state.coming -= 1;
-        // A thread that runs a function now looks at the queue afterwards: this function can wait for it.
-        let running = state.threads - state.coming - state.idle;
-        if running > 0 && state.queue.len() <= limits.queue.saturating_add(state.coming) {
-            return Ok(());
+        let mut added = state.room(self.limits()).min(functions.len());
+        let first = state.next;
+        for f in functions.drain(..added) {
+            state.add(since, f);
         }
-        let removed = state.remove(number);
-        let threads = state.threads;
+        state.counted.refused += functions.len() as u64;
+        let next = state.call_next(self.limits());
         drop(state);
-        // It is dropped out of the lock, since its values are the user's. `None`: another thread has begun it.
-        if removed.is_none() {
-            return Ok(());
+        if self.0.bring(next).is_err() {
+            let back = self.take_back(first, added as u64);
+            added -= back.len();
+            functions.splice(..0, back);
         }
-        Err(Error::pool_full(threads, limits.queue).because(refused))
+        added
+    }
+
+    /// Takes functions back that were counted on a thread which the system did not give. Those that a running function's
+    /// thread can take afterwards stay.
+    fn take_back(&self, first: u64, added: u64) -> Vec<Function> {
+        let mut state = self.0.lock();
+        let coming = usize::from(state.coming);
+        let stay = if state.running() + coming > 0 { self.limits().queue.saturating_add(coming) } else { 0 };
+        let ours = state.queue.partition_point(|waiting| waiting.number < first);
+        let end = state.queue.partition_point(|waiting| waiting.number < first + added);
+        let back: Vec<_> = state.queue.drain(ours.max(stay).min(end)..end).map(|waiting| waiting.f).collect();
+        // Others relied on the same thread. Nobody is left who would run them.
+        let stranded = if state.threads == 0 { std::mem::take(&mut state.queue) } else { VecDeque::new() };
+        state.counted.refused += (back.len() + stranded.len()) as u64;
+        // They are dropped out of the lock, since their values are the user's.
+        drop(state);
+        back
+    }
+
+    /// The error of a pool that takes nothing now.
+    pub(super) fn full(&self) -> Error {
+        let Limits { name, threads, queue, .. } = self.limits();
+        Error::pool_full(name, *threads, *queue)
     }
 
     /// Removes a function that has not begun. False where there is none of this number.
     pub(super) fn withdraw(&self, number: u64) -> bool {
-        // Bound to a name so that the function is dropped out of the lock, since its values are the user's.
-        let removed = self.0.lock().remove(number);
+        let mut state = self.0.lock();
+        let removed = state.remove(number);
+        state.counted.withdrawn += u64::from(removed.is_some());
+        // The function is dropped out of the lock, since its values are the user's.
+        drop(state);
         removed.is_some()
     }
 
     pub(super) fn stats(&self) -> PoolStats {
         let state = self.0.lock();
-        PoolStats { threads: state.threads, busy: state.threads - state.idle, queued: state.queue.len() }
+        PoolStats {
+            threads: state.threads,
+            busy: state.threads - state.idle,
+            queued: state.queue.len(),
+            max_threads: self.limits().threads,
+            max_queued: self.limits().queue,
+            ..state.counted
+        }
     }
 }
 
@@ -133,14 +170,48 @@ impl Drop for Threads {
 }
 
 impl State {
-    /// Whether one more may wait. The threads that are coming take one each.
-    fn has_room(&self, limits: &Limits) -> bool {
-        self.queue.len() < limits.queue.saturating_add(self.coming)
+    /// How many functions more there is room for: one for each thread that runs none, there already or not, and those
+    /// that may wait.
+    fn room(&self, limits: &Limits) -> usize {
+        let free = limits.threads - self.running();
+        limits.queue.saturating_add(free).saturating_sub(self.queue.len())
+    }
+
+    fn running(&self) -> usize {
+        self.threads - self.idle - usize::from(self.coming)
+    }
+
+    fn add(&mut self, since: Instant, f: Function) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.queue.push_back(Waiting { number, since, f });
+        number
     }
 
     fn remove(&mut self, number: u64) -> Option<Function> {
-        let at = self.queue.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        self.queue.remove(at).map(|(_, f)| f)
+        let at = self.queue.binary_search_by_key(&number, |waiting| waiting.number).ok()?;
+        self.queue.remove(at).map(|waiting| waiting.f)
+    }
+
+    /// Calls one more thread to the queue, where functions wait, none is coming, and one can be had.
+    fn call_next(&mut self, limits: &Limits) -> Next {
+        if self.queue.is_empty() || self.coming {
+            return Next::Nowhere;
+        }
+        if self.idle > 0 {
+            self.idle -= 1;
+            self.woken = true;
+            self.coming = true;
+            Next::Wakes
+        } else if self.threads < limits.threads {
+            self.threads += 1;
+            self.spawned += 1;
+            self.coming = true;
+            // A zero byte would be refused, and a name is for people.
+            Next::Starts(format!("{}-{}", limits.name.replace('\0', ""), self.spawned))
+        } else {
+            Next::Nowhere
+        }
     }
 }
 
@@ -149,27 +220,61 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A thread's life. It begins as one of those that are coming.
-    fn work(&self) {
+    /// Brings the thread that was called. An error: the system gives none, and none has fallen asleep meanwhile.
+    fn bring(self: &Arc<Self>, next: Next) -> io::Result<()> {
+        let name = match next {
+            Next::Starts(name) => name,
+            Next::Wakes => {
+                self.wake.notify_one();
+                return Ok(());
+            }
+            Next::Nowhere => return Ok(()),
+        };
+        let Err(refused) = (self.start)(thread::Builder::new().name(name), Arc::clone(self)) else { return Ok(()) };
+        let mut state = self.lock();
+        state.threads -= 1;
+        state.coming = false;
+        if state.idle == 0 {
+            return Err(refused);
+        }
+        let next = state.call_next(&self.limits);
+        drop(state);
+        // This only wakes.
+        self.bring(next)
+    }
+
+    /// A thread's life. It begins as the one that is coming.
+    fn work(self: Arc<Self>) {
         let mut state = self.lock();
         loop {
-            state.coming -= 1;
-            while let Some((_, f)) = state.queue.pop_front() {
+            state.coming = false;
+            let mut now = Instant::now();
+            while let Some(Waiting { since, f, .. }) = state.queue.pop_front() {
+                state.counted.started += 1;
+                state.counted.waited += now.saturating_duration_since(since);
+                let next = state.call_next(&self.limits);
                 drop(state);
-                // The function's own panics are caught within; this catches those of dropping a result nobody wants.
-                let _ = catch_unwind(AssertUnwindSafe(f));
+                // Where there is none, this thread takes what waits when it is done.
+                let _ = self.bring(next);
+                let is_ok = catch_unwind(AssertUnwindSafe(f)).is_ok();
+                let begun = std::mem::replace(&mut now, Instant::now());
                 state = self.lock();
+                state.counted.ran += now - begun;
+                *(if is_ok { &mut state.counted.completed } else { &mut state.counted.panicked }) += 1;
             }
             state.idle += 1;
-            let sleeping = |state: &mut State| state.wakes == 0 && !state.closed;
+            let sleeping = |state: &mut State| !state.woken && !state.closed;
             let waited = self.wake.wait_timeout_while(state, self.limits.keep_alive, sleeping);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            if state.wakes == 0 {
+            if !state.woken {
                 break;
             }
-            state.wakes -= 1;
+            state.woken = false;
         }
         state.idle -= 1;
         state.threads -= 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

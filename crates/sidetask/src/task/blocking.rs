@@ -7,7 +7,6 @@ use sidetask_core::{CancelToken, Error, IntoOutcome, TaskError};
 use super::body::{Attempt, Body, BoxFuture, Ended, Plan, runs_once};
 use super::lent::Lent;
 use crate::blocking::Submitted;
-use crate::panics;
 
 type Outcome<T> = Result<T, TaskError>;
 
@@ -96,6 +95,6 @@ pub(super) async fn end_of<T: Send + 'static>(
     };
     match ended {
         Ok(outcome) => Ok(outcome?),
-        Err(payload) => Err(Ended::Broken(Error::panicked(&of.label.to_string(), panics::message(&*payload)))),
+        Err(lost) => Err(Ended::Broken(lost.of(&of.label.to_string()))),
     }
 }

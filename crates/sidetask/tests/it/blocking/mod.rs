@@ -1,10 +1,14 @@
+//! The blocking pool: running functions on it.
+
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Barrier, Mutex, mpsc};
-use std::time::Duration;
+use std::sync::{Arc, mpsc};
 
 use sidetask::BlockingPool;
 
 use crate::wait::{begin, block_on, block_on_bare, until};
+
+mod stats;
+mod threads;
 
 /// A pool of one thread that is busy until the sender is used or dropped.
 fn busy_pool(queue: usize) -> (BlockingPool, mpsc::Sender<()>, std::thread::JoinHandle<()>) {
@@ -50,7 +54,7 @@ fn a_full_queue_is_an_error_at_once() {
     assert!(begin(&mut waits).is_pending());
     let error = block_on_bare(pool.run(|| 2)).unwrap_err();
     assert!(error.is_pool_full());
-    assert!(error.to_string().contains("1 threads are busy and 1 functions wait"), "{error}");
+    assert!(error.to_string().contains("`sidetask-pool` is full: 1 threads are busy and 1 functions wait"), "{error}");
     release.send(()).unwrap();
     assert_eq!(block_on_bare(waits).unwrap(), 1);
     waiter.join().unwrap();
@@ -116,89 +120,4 @@ fn dropping_the_future_of_a_running_function_drops_its_result() {
     assert_eq!(Arc::strong_count(&result), 2);
     release.send(()).unwrap();
     until("the result is dropped", || Arc::strong_count(&result) == 1);
-}
-
-#[test]
-fn never_more_threads_than_allowed_and_all_of_them_used() {
-    const THREADS: usize = 4;
-    let pool = BlockingPool::builder().threads(THREADS).build().unwrap();
-    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    // None ends before all were handed over, and none passes before all threads run at once.
-    let (gate, barrier) = (Arc::new(Mutex::new(())), Arc::new(Barrier::new(THREADS)));
-    let closed = gate.lock().unwrap();
-    let mut runs: Vec<_> = (0..THREADS * 10)
-        .map(|_| {
-            let (now, most) = (Arc::clone(&now), Arc::clone(&most));
-            let (gate, barrier) = (Arc::clone(&gate), Arc::clone(&barrier));
-            Box::pin(pool.run(move || {
-                drop(gate.lock().unwrap());
-                most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
-                barrier.wait();
-                now.fetch_sub(1, SeqCst);
-            }))
-        })
-        .collect();
-    assert!(runs.iter_mut().all(|run| begin(run).is_pending()));
-    assert_eq!(pool.stats().threads, THREADS);
-    drop(closed);
-    for run in runs {
-        block_on_bare(run).unwrap();
-    }
-    assert_eq!(most.load(SeqCst), THREADS);
-}
-
-#[test]
-fn one_thread_serves_calls_one_after_another() {
-    let pool = BlockingPool::builder().threads(8).build().unwrap();
-    for _ in 0..50 {
-        let name = block_on_bare(pool.run(|| std::thread::current().name().map(str::to_owned))).unwrap();
-        assert_eq!(name.as_deref(), Some("sidetask-pool-1"));
-        until("the thread is idle", || pool.stats().busy == 0);
-    }
-    assert_eq!(pool.stats().threads, 1);
-}
-
-#[test]
-fn idle_threads_end() {
-    let pool = BlockingPool::builder().keep_alive(Duration::from_millis(5)).build().unwrap();
-    block_on_bare(pool.run(|| ())).unwrap();
-    until("no thread is left", || pool.stats().threads == 0);
-    assert_eq!(block_on_bare(pool.run(|| 5)).unwrap(), 5);
-}
-
-#[test]
-fn threads_end_with_the_last_clone_of_the_pool() {
-    struct Local(mpsc::Sender<()>);
-    impl Drop for Local {
-        fn drop(&mut self) {
-            let _ = self.0.send(());
-        }
-    }
-    thread_local!(static LOCAL: std::cell::RefCell<Option<Local>> = const { std::cell::RefCell::new(None) });
-
-    let pool = BlockingPool::builder().keep_alive(Duration::MAX).build().unwrap();
-    let (ended, has_ended) = mpsc::channel();
-    block_on_bare(pool.run(move || LOCAL.with(|local| *local.borrow_mut() = Some(Local(ended))))).unwrap();
-    let clone = pool.clone();
-    drop(pool);
-    assert_eq!(block_on_bare(clone.run(|| 1)).unwrap(), 1);
-    drop(clone);
-    has_ended.recv_timeout(crate::wait::LONG).unwrap();
-}
-
-#[test]
-fn a_thousand_calls_on_a_hundred_threads() {
-    let pool = BlockingPool::builder().threads(100).queue(1000).build().unwrap();
-    let sum = Arc::new(AtomicUsize::new(0));
-    let mut runs: Vec<_> = (1..=1000)
-        .map(|n| {
-            let sum = Arc::clone(&sum);
-            Box::pin(pool.run(move || sum.fetch_add(n, SeqCst)))
-        })
-        .collect();
-    for run in &mut runs {
-        assert!(!matches!(begin(run), std::task::Poll::Ready(Err(_))));
-    }
-    assert!(pool.stats().threads <= 100);
-    until("all have run", || sum.load(SeqCst) == 500_500);
 }
