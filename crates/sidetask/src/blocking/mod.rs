@@ -14,7 +14,8 @@ mod threads;
 pub use builder::BlockingPoolBuilder;
 pub use stats::PoolStats;
 pub(crate) use submitted::Submitted;
-use threads::{Function, Threads};
+pub(crate) use threads::Function;
+use threads::Threads;
 
 /// Threads for code that blocks: a bounded number of them, and a bounded queue before them. Cheap to clone; all clones
 /// are one pool.
@@ -108,9 +109,17 @@ impl BlockingPool {
 
     /// Hands several functions over at once, for the price of one: as many as there is room for, from the front. Leaves
     /// the others in `functions`, and says how many it took. Nobody hears how they end.
-    #[expect(dead_code, reason = "what runs tasks after a response hands them over in batches")]
     pub(crate) fn submit_many(&self, functions: &mut Vec<Function>) -> usize {
         self.0.push_many(functions)
+    }
+
+    /// Why the pool takes nothing more.
+    pub(crate) fn full(&self) -> Error {
+        self.0.full()
+    }
+
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What the pool does at this moment, and what it did so far. Costs a lock that is never held for long.

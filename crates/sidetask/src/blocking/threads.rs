@@ -9,7 +9,7 @@ use sidetask_core::Error;
 
 use super::PoolStats;
 
-pub(super) type Function = Box<dyn FnOnce() + Send>;
+pub(crate) type Function = Box<dyn FnOnce() + Send>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Limits {

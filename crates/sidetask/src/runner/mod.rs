@@ -1,6 +1,7 @@
 //! Tasks that run by themselves: tracked, limited, drained at the end.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +13,15 @@ use tracing::Span;
 use crate::IntoTask;
 use crate::task::label::Label;
 
+mod batches;
+mod begin;
 mod book;
 mod builder;
 mod failure;
 mod prepared;
 mod report;
 
+use batches::Batches;
 use book::Book;
 pub use builder::RunnerBuilder;
 use builder::Settings;
@@ -37,6 +41,9 @@ struct Inner {
     room: Notify,
     /// Told that nothing runs or waits.
     quiet: Notify,
+    batches: Batches,
+    /// A shutdown's deadline has passed.
+    is_given_up: AtomicBool,
 }
 
 impl Runner {
@@ -52,7 +59,14 @@ impl Runner {
 
     fn with(settings: Settings) -> Self {
         let book = Mutex::new(Book::new(settings.concurrency, settings.queue));
-        Self(Arc::new(Inner { settings, book, room: Notify::new(), quiet: Notify::new() }))
+        Self(Arc::new(Inner {
+            settings,
+            book,
+            room: Notify::new(),
+            quiet: Notify::new(),
+            batches: Batches::default(),
+            is_given_up: AtomicBool::new(false),
+        }))
     }
 
     /// Runs a task, a call or a list by itself, on the tokio runtime that this is called on: at once where fewer run than
@@ -125,6 +139,7 @@ impl Runner {
     pub async fn shutdown(&self, within: Duration) -> RunnerReport {
         let before = self.stats();
         let drained = tokio::time::timeout(within, self.quiet()).await;
+        self.0.is_given_up.store(true, Ordering::Relaxed);
         let (running, waiting) = self.book().close();
         let after = self.stats();
         self.0.room.notify_one();
@@ -146,6 +161,10 @@ impl Runner {
             }
             quiet.await;
         }
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.0.is_given_up.load(Ordering::Relaxed)
     }
 
     fn book(&self) -> MutexGuard<'_, Book<Ready>> {

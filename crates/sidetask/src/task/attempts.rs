@@ -1,6 +1,7 @@
 //! One run of a task: its attempts, and the waits between them.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing};
@@ -8,22 +9,28 @@ use sidetask_core::{Error, State, TaskError, TaskErrorKind, Timestamp};
 use tokio::runtime::Handle;
 
 use super::Task;
-use super::body::{Attempt, Ended, runs_once};
+use super::blocking::{BlockingCall, CallEnd};
+use super::body::{Attempt, Ended, Function, runs_once};
 use super::label::Label;
 use super::lent::Lent;
-use crate::panics::Catch;
+use crate::panics::{self, Catch};
 
 impl<T: Send + 'static> Task<T> {
     /// Runs it to its end. `None`: the list around it wanted it to end before.
     pub(crate) async fn run(&mut self, outer: Option<&Lent>) -> Option<Result<T, Error>> {
         match self.attempts(outer).await {
             Ok(value) => Some(Ok(value)),
-            Err(Ended::Stopped) => None,
-            Err(Ended::Refused(error) | Ended::Broken(error)) => Some(Err(error)),
-            Err(Ended::Failed(error)) => {
-                Some(Err(Error::failed(format_args!("`{}`", self.label), error.into_source())))
-            }
+            Err(ended) => Some(Err(error_of(ended, &self.label)?)),
         }
+    }
+
+    /// Takes its function out, to be called on the pool with no future around it; `None` where it takes more to run it.
+    pub(crate) fn take_call(&mut self, outer: &Lent) -> Option<BlockingCall> {
+        let is_plain = self.timeout.is_none() && self.retry.as_ref().is_none_or(|retry| retry.max_attempts == 1);
+        let f = if is_plain { self.body.take_function()? } else { return None };
+        let pool = self.lent.within(Some(outer)).pool();
+        let label = self.label.clone();
+        Some(BlockingCall { pool, run: Box::new(move || call(f, &label)) })
     }
 
     async fn attempts(&mut self, outer: Option<&Lent>) -> Result<T, Ended> {
@@ -55,6 +62,29 @@ impl<T: Send + 'static> Task<T> {
             pause(wait, label, lent).await?;
             used = next;
         }
+    }
+}
+
+/// One attempt on a thread of the pool, which is the only one unless it asks to run later.
+fn call<T>(f: Function<T>, label: &Label) -> CallEnd {
+    let ended = match catch_unwind(AssertUnwindSafe(|| f().map(drop))) {
+        Ok(Ok(())) => return CallEnd::Over(Ok(())),
+        Ok(Err(error)) => Ended::Failed(error),
+        Err(panic) => Ended::Broken(Error::panicked(&label.to_string(), panics::message(&*panic))),
+    };
+    let attempt = Attempt { label, number: 1, max_attempts: 1, lent: &Lent::default() };
+    match after(ended, attempt, || Duration::ZERO) {
+        Ok((wait, _)) => CallEnd::Again(wait),
+        Err(ended) => CallEnd::Over(error_of(ended, label).map_or(Ok(()), Err)),
+    }
+}
+
+/// The error of a task that brought no value; `None` where the list around it wanted it to end.
+fn error_of(ended: Ended, label: &Label) -> Option<Error> {
+    match ended {
+        Ended::Stopped => None,
+        Ended::Refused(error) | Ended::Broken(error) => Some(error),
+        Ended::Failed(error) => Some(Error::failed(format_args!("`{label}`"), error.into_source())),
     }
 }
 

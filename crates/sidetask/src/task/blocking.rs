@@ -1,11 +1,13 @@
 //! Tasks on the blocking pool.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use sidetask_core::{CancelToken, Error, IntoOutcome, TaskError};
 
-use super::body::{Attempt, Body, BoxFuture, Ended, Plan, runs_once};
+use super::body::{Attempt, Body, BoxFuture, Ended, Function, Plan, runs_once};
 use super::lent::Lent;
+use crate::BlockingPool;
 use crate::blocking::Submitted;
 
 type Outcome<T> = Result<T, TaskError>;
@@ -23,6 +25,17 @@ impl<F, T> Repeated<F, T> {
     }
 }
 
+impl<F, R> Repeated<F, R::Output>
+where
+    F: FnMut() -> R + Send + 'static,
+    R: IntoOutcome,
+{
+    fn function(&self) -> impl FnOnce() -> Outcome<R::Output> + Send + use<F, R> {
+        let f = Arc::clone(&self.f);
+        move || (f.lock().unwrap_or_else(PoisonError::into_inner))().into_outcome()
+    }
+}
+
 impl<F, R> Body<R::Output> for Repeated<F, R::Output>
 where
     F: FnMut() -> R + Send + 'static,
@@ -34,15 +47,15 @@ where
         Ok(Plan::default())
     }
 
+    fn take_function(&mut self) -> Option<Function<R::Output>> {
+        Some(Box::new(self.function()))
+    }
+
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<R::Output, Ended>> {
         Box::pin(async move {
             let call = match self.call.take() {
                 Some(call) => call,
-                None => {
-                    let f = Arc::clone(&self.f);
-                    let run = move || (f.lock().unwrap_or_else(PoisonError::into_inner))().into_outcome();
-                    of.lent.pool().submit(run).map_err(Ended::Broken)?
-                }
+                None => of.lent.pool().submit(self.function()).map_err(Ended::Broken)?,
             };
             let ended = end_of(self.call.insert(call), of, None).await;
             self.call = None;
@@ -63,6 +76,11 @@ where
         true
     }
 
+    fn take_function(&mut self) -> Option<Function<R::Output>> {
+        let f = self.0.take()?;
+        Some(Box::new(move || f().into_outcome()))
+    }
+
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<R::Output, Ended>> {
         let f = self.0.take();
         Box::pin(async move {
@@ -71,6 +89,20 @@ where
             end_of(&mut call, of, None).await
         })
     }
+}
+
+/// A task that is one call of a blocking function.
+pub(crate) struct BlockingCall {
+    pub(crate) pool: BlockingPool,
+    pub(crate) run: Box<dyn FnOnce() -> CallEnd + Send>,
+}
+
+/// How the call of a task ended.
+#[derive(Debug)]
+pub(crate) enum CallEnd {
+    Over(Result<(), Error>),
+    /// The task wants to run again after this long.
+    Again(Duration),
 }
 
 /// Awaits a call on the pool. When the list around it wants an end, a call that has not begun is withdrawn; one that

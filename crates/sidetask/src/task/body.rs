@@ -12,6 +12,9 @@ use super::retry::Retry;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
+/// One call of a blocking function.
+pub(crate) type Function<T> = Box<dyn FnOnce() -> Result<T, TaskError> + Send>;
+
 /// What a task runs, attempt by attempt.
 pub(crate) trait Body<T>: Send {
     /// Gets ready for a run of its attempts, and says what applies to them unless the task says otherwise.
@@ -22,6 +25,11 @@ pub(crate) trait Body<T>: Send {
     /// Whether there can be one attempt only.
     fn is_once(&self) -> bool {
         false
+    }
+
+    /// Takes the function out, where the whole of an attempt is one call of a blocking one.
+    fn take_function(&mut self) -> Option<Function<T>> {
+        None
     }
 
     /// One attempt. It ends with [`Ended::Stopped`] soon after [`Lent::stopped`].

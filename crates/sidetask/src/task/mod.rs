@@ -13,7 +13,7 @@ use sidetask_core::{Call, Error, IntoOutcome, Registry};
 use crate::BlockingPool;
 
 mod attempts;
-mod blocking;
+pub(crate) mod blocking;
 pub(crate) mod body;
 mod call;
 pub(crate) mod label;

@@ -3,6 +3,7 @@ use std::any::Any;
 use sidetask_core::Error;
 
 use crate::task::Task;
+use crate::task::blocking::BlockingCall;
 use crate::task::body::BoxFuture;
 use crate::task::label::Label;
 use crate::task::lent::Lent;
@@ -14,6 +15,9 @@ pub(crate) type Value = Box<dyn Any + Send>;
 pub(crate) trait Member: Send {
     /// `None`: it ended because the list wanted it to.
     fn run<'a>(&'a mut self, lent: &'a Lent) -> BoxFuture<'a, Option<Result<Value, Error>>>;
+
+    /// Takes out its function, where it is one call of a blocking one and nobody wants its result.
+    fn take_call(&mut self, lent: &Lent) -> Option<BlockingCall>;
 }
 
 impl<T: Send + 'static> Member for Task<T> {
@@ -22,6 +26,10 @@ impl<T: Send + 'static> Member for Task<T> {
             let ended = Task::run(self, Some(lent)).await?;
             Some(ended.map(|value| Box::new(value) as Value))
         })
+    }
+
+    fn take_call(&mut self, lent: &Lent) -> Option<BlockingCall> {
+        Task::take_call(self, lent)
     }
 }
 

@@ -9,6 +9,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 use crate::wait::LONG;
 
+mod blocking;
+
 /// Name, origin and text of each failure.
 type Failures = Arc<Mutex<Vec<(String, Option<String>, String)>>>;
 

@@ -1,0 +1,169 @@
+//! Beginning tasks, in tasks of the runtime or on threads of a pool, and what follows when they end.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use sidetask_core::Error;
+use tokio::runtime::Handle;
+use tracing::{Instrument as _, Span};
+
+use super::book::{Entry, Key, Left};
+use super::prepared::Ready;
+use super::{Runner, TaskFailure};
+use crate::BlockingPool;
+use crate::task::blocking::{BlockingCall, CallEnd};
+use crate::task::label::Label;
+use crate::tasks::Member;
+
+/// [`begin`], one after the other where one leads to the next: a runtime that has shut down ends each task at once, and
+/// with it begins the next.
+pub(super) fn begin_in_turn(runner: &Runner, ready: Ready, key: Key) {
+    thread_local!(static TURN: RefCell<Option<VecDeque<(Runner, Ready, Key)>>> = const { RefCell::new(None) });
+    let mut next = Some((runner.clone(), ready, key));
+    let is_nested = TURN.with_borrow_mut(|turn| match turn {
+        Some(turn) => {
+            turn.extend(next.take());
+            true
+        }
+        None => {
+            *turn = Some(VecDeque::new());
+            false
+        }
+    });
+    if is_nested {
+        return;
+    }
+    while let Some((runner, ready, key)) = next {
+        begin(runner, ready, key);
+        next = TURN.with_borrow_mut(|turn| turn.as_mut().and_then(VecDeque::pop_front));
+    }
+    TURN.set(None);
+}
+
+/// Begins a task that is in the book already.
+fn begin(runner: Runner, ready: Ready, key: Key) {
+    let Ready { runtime, label, origin, mut member } = ready;
+    let span = tracing::info_span!(parent: None, "task", name = %label, origin = origin.id);
+    span.follows_from(&origin.span);
+    drop((label, origin));
+    let call = member.take_call(&runner.0.settings.lent);
+    let running = Running { place: Place { runner, key, pool: None, is_over: false }, runtime, span, member };
+    match call {
+        Some(call) => running.on_pool(call),
+        None => running.on_runtime(Duration::ZERO),
+    }
+}
+
+/// A task that begins.
+struct Running {
+    place: Place,
+    runtime: Handle,
+    span: Span,
+    member: Box<dyn Member>,
+}
+
+impl Running {
+    fn on_runtime(self, wait: Duration) {
+        let Self { place, runtime, span, mut member } = self;
+        let (runner, key) = (place.runner.clone(), place.key);
+        let running = async move {
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+            let outcome = member.run(&place.runner.0.settings.lent).await;
+            drop(member);
+            place.end(outcome.map_or(Ok(()), |outcome| outcome.map(drop)));
+        };
+        // Out of the lock: a runtime that has shut down drops the future here, and with it the place.
+        let handle = runtime.spawn(running.instrument(span));
+        runner.book().set_abort(key, handle.abort_handle());
+    }
+
+    /// Runs a blocking function without a task of the runtime that would only wait for it.
+    fn on_pool(mut self, BlockingCall { pool, run }: BlockingCall) {
+        let (runner, runtime) = (self.place.runner.clone(), self.runtime.clone());
+        self.place.pool = Some(pool.clone());
+        let function = move || {
+            if self.place.runner.is_given_up() {
+                return;
+            }
+            match self.span.in_scope(run) {
+                CallEnd::Over(ended) => {
+                    let Self { place, member, .. } = self;
+                    drop(member);
+                    place.end(ended);
+                }
+                CallEnd::Again(wait) => {
+                    self.place.pool = None;
+                    self.on_runtime(wait);
+                }
+            }
+        };
+        runner.0.batches.add(&runner, &runtime, pool, Box::new(function));
+    }
+}
+
+/// The place of a running task in the book. It ends with the task, however that ends.
+struct Place {
+    runner: Runner,
+    key: Key,
+    /// The pool that it waits for.
+    pool: Option<BlockingPool>,
+    is_over: bool,
+}
+
+/// How a task ended.
+enum Ended {
+    Completed,
+    Failed(Error),
+    /// With a panic while one of its values was dropped, refused by its pool, or with its runtime.
+    Lost(Option<BlockingPool>),
+}
+
+impl Place {
+    fn end(mut self, outcome: Result<(), Error>) {
+        self.is_over = true;
+        self.leave(outcome.map_or_else(Ended::Failed, |()| Ended::Completed));
+    }
+
+    fn leave(&self, ended: Ended) {
+        let is_failure = !matches!(ended, Ended::Completed);
+        let Left { entry, next, is_quiet } = self.runner.book().end(self.key, is_failure);
+        let Some(Entry { label, origin, .. }) = entry else { return };
+        if let Some((ready, key)) = next {
+            begin_in_turn(&self.runner, ready, key);
+        }
+        if let Some(error) = ended.error(&label) {
+            let (name, place) = (&*label.to_string(), Some(label.place));
+            self.runner.report(&TaskFailure { name, place, origin: origin.as_deref(), error: &error });
+        }
+        self.runner.0.room.notify_one();
+        if is_quiet {
+            self.runner.0.quiet.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let pool = self.pool.take();
+            self.leave(Ended::Lost(pool));
+        }
+    }
+}
+
+impl Ended {
+    fn error(self, label: &Label) -> Option<Error> {
+        match self {
+            Self::Completed => None,
+            Self::Failed(error) => Some(error),
+            Self::Lost(_) if std::thread::panicking() => {
+                Some(Error::panicked(&label.to_string(), "one of its values did when it was dropped"))
+            }
+            Self::Lost(Some(pool)) => Some(pool.full()),
+            Self::Lost(None) => Some(Error::cancelled(format_args!("`{label}`, whose runtime shuts down,"))),
+        }
+    }
+}
