@@ -24,6 +24,7 @@
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
 //! | store a job in a transaction of your own | module `sqlite` |
+//! | find async code that blocks its thread | [`stall`] |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
 //! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
 //!
@@ -39,6 +40,7 @@ mod panics;
 mod runner;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+pub mod stall;
 mod task;
 mod tasks;
 mod worker;

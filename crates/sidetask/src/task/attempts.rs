@@ -14,6 +14,7 @@ use super::body::{Attempt, Ended, Function, runs_once};
 use super::label::Label;
 use super::lent::Lent;
 use crate::panics::{self, Catch};
+use crate::stall::{Subject, Watched};
 
 impl<T: Send + 'static> Task<T> {
     /// Runs it to its end. `None`: the list around it wanted it to end before.
@@ -51,7 +52,8 @@ impl<T: Send + 'static> Task<T> {
         loop {
             let attempt = Attempt { label, number: used + 1, max_attempts: retry.max_attempts, lent };
             let caught = Catch::new(body.attempt(attempt));
-            let ended = match in_time(timeout, label, caught).await {
+            let watched = Watched::new(caught, || Subject::Task(label.clone(), plan.place));
+            let ended = match in_time(timeout, label, watched).await {
                 Ok(Ok(Ok(value))) => return Ok(value),
                 Ok(Ok(Err(ended))) => ended,
                 Ok(Err(panic)) => Ended::Broken(Error::panicked(&label.to_string(), &panic)),

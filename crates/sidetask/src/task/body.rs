@@ -1,6 +1,7 @@
 //! What a task runs: closures, futures, calls, lists.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -42,11 +43,13 @@ pub(crate) struct Plan {
     pub(crate) retry: Retry,
     pub(crate) timeout: Option<Duration>,
     pub(crate) delay: Duration,
+    /// Where what it runs is defined, unless that is where the task was made.
+    pub(crate) place: Option<&'static Location<'static>>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { retry: Retry::attempts(1), timeout: None, delay: Duration::ZERO }
+        Self { retry: Retry::attempts(1), timeout: None, delay: Duration::ZERO, place: None }
     }
 }
 

@@ -53,6 +53,7 @@ impl<T: DeserializeOwned + Send + 'static> Body<T> for Called<T> {
             retry: Retry::attempts(job.max_attempts).backoff(options.backoff.clone()),
             timeout: job.timeout.or(options.timeout),
             delay: job.when.due(now).0.since(now),
+            place: Some(definition.place()),
         })
     }
 

@@ -13,6 +13,7 @@ use super::queues::Place;
 use super::running::Attempt;
 use super::shared::Shared;
 use crate::panics;
+use crate::stall::{Subject, Watched};
 
 /// About how long a job waits that this worker could not even begin.
 const SOON: Duration = Duration::from_secs(1);
@@ -38,7 +39,9 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, cancel: CancelToken, place: 
     let (outcome, retry_in) = match definition {
         Some(definition) => {
             // Showing and dropping a user's error may panic as well, when the function itself has ended.
-            let ended = Caught::new(Box::pin(run(&shared, &definition, &job, cancel, &mut place))).await;
+            let caught = Caught::new(Box::pin(run(&shared, &definition, &job, cancel, &mut place)));
+            let subject = || Subject::Job(Arc::clone(&job.kind), definition.place());
+            let ended = Watched::new(caught, subject).await;
             let outcome = ended.unwrap_or_else(|panic| Outcome::Failed(panicked(&job, &panic).to_string()));
             let retry_in = match outcome {
                 Outcome::Failed(_) => retry_in(&shared, &definition, job.token.attempt),

@@ -12,6 +12,7 @@ mod macros;
 mod memory;
 mod runner;
 mod spawned;
+mod stall;
 mod task;
 mod tasks;
 mod ui;
