@@ -1,0 +1,277 @@
+//! What runs after one response, as handlers see it.
+
+use std::fmt;
+use std::panic::Location;
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use sidetask::core::IdSource;
+use sidetask::{Call, Clock, Error, IntoTask, JobId, SystemClock, Task};
+use tracing::Span;
+
+use crate::carry::{Attached, Slot};
+use crate::runner::{Prepared, Runner};
+
+/// Ids of jobs that are not stored yet.
+static IDS: LazyLock<IdSource> = LazyLock::new(IdSource::new);
+
+/// Tasks that run after one response. A handle: clones are the same list.
+///
+/// It reaches the [`BackgroundLayer`](crate::BackgroundLayer) around the service with the response (as a part of an axum
+/// response, or by [`attach`](Self::attach)), or comes from there with the request (as an axum extractor, or by
+/// [`of`](Self::of)).
+#[must_use = "tasks run only if they are attached to a response"]
+#[derive(Clone)]
+pub struct Background(Arc<Mutex<List>>);
+
+struct List {
+    stage: Stage,
+    attached: bool,
+    policy: Policy,
+    tasks: Vec<Waiting>,
+    durable: Vec<Durable>,
+    /// Those of all calls ever added.
+    ids: Vec<JobId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// No layer has seen it.
+    Loose,
+    /// A layer will run or drop it.
+    Taken,
+    /// A layer ran or dropped it.
+    Over,
+}
+
+/// When the tasks of a list run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Policy {
+    pub(crate) only_if_sent: bool,
+    pub(crate) even_on_error: bool,
+}
+
+/// A call to be stored.
+#[derive(Debug)]
+pub(crate) struct Durable {
+    pub(crate) id: JobId,
+    pub(crate) call: Call,
+}
+
+impl Background {
+    /// Runs this in the process: a [`Task`], a [`Call`], or [`Tasks`](sidetask::Tasks).
+    #[track_caller]
+    pub fn new(task: impl IntoTask) -> Self {
+        let background = Self::empty();
+        background.add_task(task);
+        background
+    }
+
+    /// Stores this call before the head of the response is sent, to run as soon as the response is complete.
+    pub fn durable<T>(call: Call<T>) -> Self {
+        let background = Self::empty();
+        background.add_durable(call);
+        background
+    }
+
+    /// The same for several calls, which are stored together.
+    pub fn durable_many<T>(calls: impl IntoIterator<Item = Call<T>>) -> Self {
+        let background = Self::empty();
+        for call in calls {
+            background.add_durable(call);
+        }
+        background
+    }
+
+    /// Adds what runs in the process.
+    #[track_caller]
+    pub fn add_task(&self, task: impl IntoTask) {
+        let task = task.into_task();
+        let mut list = self.lock();
+        if list.stage == Stage::Over {
+            tracing::error!(task = task.name(), "a task was added after the response was complete: it does not run");
+            return;
+        }
+        list.tasks.push(Waiting { task: Box::new(task), span: Span::current() });
+    }
+
+    /// Adds a call to be stored, and answers the id of its job.
+    pub fn add_durable<T>(&self, call: Call<T>) -> JobId {
+        let id = IDS.job(SystemClock.now());
+        let mut list = self.lock();
+        if list.stage == Stage::Over {
+            tracing::error!(kind = call.kind(), "a call was added after the response was complete: it is not stored");
+            return id;
+        }
+        list.ids.push(id);
+        list.durable.push(Durable { id, call: call.returns() });
+        id
+    }
+
+    /// The id of the job that the first durable call becomes; `None` where there is none.
+    pub fn job_id(&self) -> Option<JobId> {
+        self.lock().ids.first().copied()
+    }
+
+    /// The ids of the jobs that the durable calls become, in order.
+    pub fn job_ids(&self) -> Vec<JobId> {
+        self.lock().ids.clone()
+    }
+
+    /// Runs all tasks of this list only if the body was sent whole.
+    pub fn only_if_sent(self) -> Self {
+        self.lock().policy.only_if_sent = true;
+        self
+    }
+
+    /// Runs all tasks of this list also where the handler failed.
+    pub fn even_on_error(self) -> Self {
+        self.lock().policy.even_on_error = true;
+        self
+    }
+
+    /// Attaches it to a response, after what is attached already.
+    pub fn attach<B>(&self, response: &mut http::Response<B>) {
+        self.attach_to(response.extensions_mut());
+    }
+
+    /// An empty list for the response to this request; `None` where no layer is around.
+    pub fn of<B>(request: &http::Request<B>) -> Option<Self> {
+        Self::of_extensions(request.extensions())
+    }
+}
+
+impl Background {
+    fn empty() -> Self {
+        let list = List {
+            stage: Stage::Loose,
+            attached: false,
+            policy: Policy::default(),
+            tasks: Vec::new(),
+            durable: Vec::new(),
+            ids: Vec::new(),
+        };
+        Self(Arc::new(Mutex::new(list)))
+    }
+
+    /// Nothing of ours panics while it holds the lock, so that what it guards is whole.
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn attach_to(&self, extensions: &mut http::Extensions) {
+        self.lock().attached = true;
+        extensions.get_or_insert_default::<Attached>().0.push(self.clone());
+    }
+
+    pub(crate) fn of_extensions(extensions: &http::Extensions) -> Option<Self> {
+        let background = Self::empty();
+        extensions.get::<Slot>()?.register(background.clone());
+        Some(background)
+    }
+
+    /// Notes that a layer has it. Answers false where one had it before.
+    pub(crate) fn take(&self) -> bool {
+        let mut list = self.lock();
+        let loose = list.stage == Stage::Loose;
+        if loose {
+            list.stage = Stage::Taken;
+        }
+        loose
+    }
+
+    pub(crate) fn is_attached(&self) -> bool {
+        self.lock().attached
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        self.lock().policy
+    }
+
+    /// The calls that are to be stored now.
+    pub(crate) fn take_durable(&self) -> Vec<Durable> {
+        std::mem::take(&mut self.lock().durable)
+    }
+
+    /// Ends it, and gives out what it still has.
+    pub(crate) fn end(&self) -> Contents {
+        let mut list = self.lock();
+        list.stage = Stage::Over;
+        let (tasks, durable) = (std::mem::take(&mut list.tasks), std::mem::take(&mut list.durable));
+        Contents { policy: list.policy, tasks, durable }
+    }
+}
+
+/// What a list had when it ended.
+pub(crate) struct Contents {
+    pub(crate) policy: Policy,
+    pub(crate) tasks: Vec<Waiting>,
+    pub(crate) durable: Vec<Durable>,
+}
+
+/// A task, and the span that it follows from.
+pub(crate) struct Waiting {
+    task: Box<dyn Prepare>,
+    span: Span,
+}
+
+impl Waiting {
+    pub(crate) fn name(&self) -> String {
+        self.task.name()
+    }
+
+    pub(crate) fn place(&self) -> &'static Location<'static> {
+        self.task.place()
+    }
+
+    /// Gets it ready within the span that was current where it was added; where there was none, within `span`.
+    pub(crate) fn prepare(self, runner: &Runner, span: &Span) -> Result<Prepared, Error> {
+        let span = if self.span.is_none() { span } else { &self.span };
+        span.in_scope(|| self.task.prepare(runner))
+    }
+}
+
+trait Prepare: Send {
+    fn name(&self) -> String;
+    fn place(&self) -> &'static Location<'static>;
+    fn prepare(self: Box<Self>, runner: &Runner) -> Result<Prepared, Error>;
+}
+
+impl<T: Send + 'static> Prepare for Task<T> {
+    fn name(&self) -> String {
+        self.name()
+    }
+
+    fn place(&self) -> &'static Location<'static> {
+        self.place()
+    }
+
+    fn prepare(self: Box<Self>, runner: &Runner) -> Result<Prepared, Error> {
+        runner.prepare(*self)
+    }
+}
+
+/// What vanishes unseen is said.
+impl Drop for List {
+    fn drop(&mut self) {
+        if self.stage != Stage::Loose || (self.tasks.is_empty() && self.durable.is_empty()) {
+            return;
+        }
+        let mut names: Vec<String> = self.tasks.iter().map(Waiting::name).collect();
+        names.extend(self.durable.iter().map(|durable| durable.call.kind().to_owned()));
+        let names = names.join(", ");
+        if self.attached {
+            tracing::error!(tasks = names, "no BackgroundLayer around this response: its background tasks do not run");
+        } else {
+            tracing::error!(tasks = names, "background tasks were attached to no response: they do not run");
+        }
+    }
+}
+
+impl fmt::Debug for Background {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = self.lock();
+        let mut out = f.debug_struct("Background");
+        out.field("tasks", &list.tasks.len()).field("durable", &list.durable.len());
+        out.field("policy", &list.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+//! Settings of the layer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use sidetask::{BlockingPool, Client, Error, Registry};
+
+use crate::BackgroundLayer;
+use crate::runner::{Builder, Runner, TaskFailure};
+use crate::shared::Shared;
+
+/// Settings of a [`BackgroundLayer`].
+#[must_use = "settings do nothing until `build` is called"]
+pub struct BackgroundLayerBuilder {
+    client: Option<Client>,
+    runner: Builder,
+    when_full: WhenFull,
+    request_id: HeaderName,
+    hold: Duration,
+}
+
+/// What to do with requests while no more tasks can be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// Answers 503 before the handler runs.
+    #[default]
+    Reject,
+    /// Holds requests before the handler until there is room.
+    Wait,
+    /// Runs the handler and drops its tasks, which is reported and counted.
+    Drop,
+}
+
+impl BackgroundLayerBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            client: None,
+            runner: Runner::builder(),
+            when_full: WhenFull::default(),
+            request_id: HeaderName::from_static("x-request-id"),
+            hold: Duration::from_secs(15),
+        }
+    }
+
+    /// Whose store durable calls are given to. Default: none, so that durable calls are answered with 500.
+    pub fn client(mut self, client: Client) -> Self {
+        self.client = Some(client);
+        self
+    }
+
+    /// How many tasks run at once; at least 1.
+    pub fn concurrency(mut self, tasks: usize) -> Self {
+        self.runner = self.runner.concurrency(tasks);
+        self
+    }
+
+    /// How many tasks may wait to run. Zero: none.
+    pub fn queue(mut self, tasks: usize) -> Self {
+        self.runner = self.runner.queue(tasks);
+        self
+    }
+
+    /// What to do with requests while the queue is full. Default: [`WhenFull::Reject`].
+    pub fn when_full(mut self, when_full: WhenFull) -> Self {
+        self.when_full = when_full;
+        self
+    }
+
+    /// Called with every failure, after it was logged.
+    pub fn on_error(mut self, callback: impl Fn(&TaskFailure) + Send + Sync + 'static) -> Self {
+        self.runner = self.runner.on_error(callback);
+        self
+    }
+
+    /// The header with the request's id. Default: `x-request-id`.
+    pub fn request_id_header(mut self, name: HeaderName) -> Self {
+        self.request_id = name;
+        self
+    }
+
+    /// Gives a value to the tasks that take one of its type as `#[state]`.
+    pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
+        self.runner = self.runner.state(value);
+        self
+    }
+
+    /// Where the functions of calls are looked up. Default: all `#[task]` functions linked into the program.
+    pub fn registry(mut self, registry: impl Into<Arc<Registry>>) -> Self {
+        self.runner = self.runner.registry(registry);
+        self
+    }
+
+    /// The pool that blocking code runs on. Default: [`BlockingPool::shared`].
+    pub fn pool(mut self, pool: BlockingPool) -> Self {
+        self.runner = self.runner.pool(pool);
+        self
+    }
+
+    /// How long durable calls wait for the end of their response at most, should this process be gone. Default: 15 s.
+    pub fn hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration) names every fault.
+    pub fn build(self) -> Result<BackgroundLayer, Error> {
+        let Self { client, runner, when_full, request_id, hold: _ } = self;
+        Ok(BackgroundLayer::of(Shared { runner: runner.build()?, when_full, request_id, client }))
+    }
+}
+
+impl std::fmt::Debug for BackgroundLayerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut out = f.debug_struct("BackgroundLayerBuilder");
+        out.field("client", &self.client).field("when_full", &self.when_full);
+        out.field("request_id", &self.request_id).field("hold", &self.hold).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,23 @@
+//! Background tasks that start when a web response is complete.
+
+mod after;
+#[cfg(feature = "axum")]
+mod axum;
+mod background;
+mod body;
+mod builder;
+mod carry;
+mod completion;
+mod layer;
+mod runner;
+mod service;
+mod shared;
+
+#[cfg(feature = "axum")]
+pub use axum::MissingLayer;
+pub use background::Background;
+pub use body::BackgroundBody;
+pub use builder::{BackgroundLayerBuilder, WhenFull};
+pub use layer::BackgroundLayer;
+pub use runner::{RunnerReport, RunnerStats, TaskFailure};
+pub use service::{BackgroundService, ResponseFuture};
