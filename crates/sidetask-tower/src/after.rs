@@ -5,13 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::HeaderValue;
+use sidetask::{Error, Prepared, Task, TaskFailure};
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::Background;
-use crate::background::{Contents, Policy, Waiting};
+use crate::background::{Contents, Durable, Waiting};
 use crate::completion::Ending;
-use crate::runner::TaskFailure;
+use crate::durable::{Held, Wanted, kinds};
 use crate::shared::Shared;
 
 /// The lists of one response, and what is needed to run them from anywhere. Dropped unsettled, it takes the client to be
@@ -19,75 +21,164 @@ use crate::shared::Shared;
 pub(crate) struct After {
     shared: Arc<Shared>,
     lists: Vec<Background>,
+    held: Vec<Held>,
     origin: Option<HeaderValue>,
     span: Span,
     runtime: Option<Handle>,
 }
 
+/// Told when what is durable is stored.
+pub(crate) type Stored = oneshot::Receiver<Result<After, Error>>;
+
 impl After {
     /// Of the lists that no other layer took.
     pub(crate) fn of(shared: Arc<Shared>, mut lists: Vec<Background>, origin: Option<HeaderValue>) -> Self {
         lists.retain(Background::take);
-        Self { shared, lists, origin, span: Span::current(), runtime: Handle::try_current().ok() }
-    }
-
-    /// Drops the lists that do not run where the handler failed; attached ones are only spared where `spare_attached`.
-    pub(crate) fn fail(&mut self, spare_attached: bool) {
-        self.lists.retain(|list| {
-            let runs = list.policy().even_on_error || (spare_attached && list.is_attached());
-            if !runs {
-                list.end();
-            }
-            runs
-        });
-    }
-
-    pub(crate) fn forget(&mut self) {
-        for list in self.lists.drain(..) {
-            list.end();
-        }
+        let runtime = Handle::try_current().ok();
+        Self { shared, lists, held: Vec::new(), origin, span: Span::current(), runtime }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.lists.is_empty()
     }
 
+    /// Drops all lists.
+    pub(crate) fn forget(&mut self) {
+        self.lists.drain(..).for_each(|list| drop(list.end()));
+    }
+
+    /// The handler failed: drops the lists that do not run then.
+    pub(crate) fn fail(&mut self) {
+        self.keep(|list| list.policy().even_on_error);
+    }
+
+    /// The response says that the handler failed: drops the lists that do not run then. What was attached to the
+    /// response runs, since whoever did that knew the response.
+    pub(crate) fn fail_by_status(&mut self) {
+        self.keep(|list| list.policy().even_on_error || list.is_attached());
+    }
+
+    fn keep(&mut self, runs: impl Fn(&Background) -> bool) {
+        self.lists.retain(|list| {
+            let runs = runs(list);
+            if !runs {
+                drop(list.end());
+            }
+            runs
+        });
+    }
+
+    /// The calls that are to be stored before the head goes on.
+    pub(crate) fn wanted(&self) -> Vec<Wanted> {
+        let wanted = self.lists.iter().flat_map(|list| {
+            let only_if_sent = list.policy().only_if_sent;
+            list.take_durable().into_iter().map(move |durable| Wanted { durable, only_if_sent })
+        });
+        wanted.collect()
+    }
+
+    /// Stores calls in a task of its own, which goes on where the client does not wait for it, and gives this back.
+    /// Where that fails, so has the handler.
+    pub(crate) fn store(mut self, wanted: Vec<Wanted>) -> Stored {
+        let (sender, stored) = oneshot::channel();
+        let names = kinds(wanted.iter().map(|wanted| &wanted.durable.call));
+        let Some(holder) = self.shared.holder.clone() else {
+            let _ = sender.send(Err(self.unstored(&names, no_client(&names))));
+            return stored;
+        };
+        let (span, origin) = (self.span.clone(), self.origin());
+        let keeping = Arc::clone(&holder);
+        let storing = async move {
+            let stored = match keeping.hold(wanted).await {
+                Ok(held) => {
+                    self.held = held;
+                    Ok(self)
+                }
+                Err(error) => Err(self.unstored(&names, error)),
+            };
+            // Nobody waits for it where the client is gone, and then it is dropped here.
+            let _ = sender.send(stored);
+        };
+        let prepared = holder.runner.prepare(Task::once(storing).named("storing jobs"));
+        if let Err(error) = prepared.and_then(|prepared| prepared.follows(span).origin(origin).start()) {
+            tracing::warn!(%error, "calls cannot be stored any more");
+        }
+        stored
+    }
+
+    fn unstored(&mut self, names: &str, error: Error) -> Error {
+        self.report(TaskFailure::new(names, &error));
+        self.fail();
+        error
+    }
+
     /// Runs what is to run after this ending. Never panics: it is called where responses are dropped.
     pub(crate) fn settle(&mut self, ending: Ending) {
-        let lists = std::mem::take(&mut self.lists);
-        if lists.is_empty() {
+        let (lists, held) = (std::mem::take(&mut self.lists), std::mem::take(&mut self.held));
+        if lists.is_empty() && held.is_empty() {
             return;
         }
         let settled = catch_unwind(AssertUnwindSafe(|| {
             let _runtime = self.runtime.as_ref().map(Handle::enter);
-            for list in lists {
-                self.run(list.end(), ending);
+            if let Some(holder) = self.shared.holder.as_ref().filter(|_| !held.is_empty()) {
+                holder.let_go(held, ending == Ending::Sent, self.origin());
             }
+            lists.iter().flat_map(|list| self.due(list.end(), ending)).for_each(|task| self.start(task));
         }));
         if settled.is_err() {
             tracing::error!("background tasks were lost to a panic where they were to start");
         }
     }
 
-    fn run(&self, contents: Contents, ending: Ending) {
-        if !runs(contents.policy, ending) {
-            return;
+    /// What runs of a list after this ending. Of its calls only those are left that were not held: they are stored now.
+    fn due(&self, contents: Contents, ending: Ending) -> Vec<Waiting> {
+        let Contents { policy, tasks, durable } = contents;
+        if policy.only_if_sent && ending != Ending::Sent {
+            return Vec::new();
         }
-        for task in contents.tasks {
-            self.start(task);
+        if !durable.is_empty() {
+            self.store_late(durable);
         }
+        tasks
     }
 
     fn start(&self, task: Waiting) {
         let (name, place) = (task.name(), task.place());
-        let runner = &self.shared.runner;
-        let started = task.prepare(runner, &self.span).and_then(|prepared| {
-            let prepared = prepared.origin(self.origin());
-            if self.shared.drops_when_full() { prepared.start() } else { prepared.start_over_limit() }
-        });
-        if let Err(error) = started {
-            runner.report(TaskFailure { name, place: Some(place), origin: self.origin(), error });
+        let prepared = task.prepare(&self.shared.runner, &self.span).map(|task| task.origin(self.origin()));
+        let start = if self.shared.drops_when_full() { Prepared::start } else { Prepared::start_over_limit };
+        if let Err(error) = prepared.and_then(start) {
+            let mut failure = TaskFailure::new(&name, &error);
+            failure.place = Some(place);
+            self.report(failure);
         }
+    }
+
+    /// Stores calls that came after the head, or whose handler failed: they have nothing to wait for.
+    fn store_late(&self, late: Vec<Durable>) {
+        let names = kinds(late.iter().map(|durable| &durable.call));
+        let stored = match self.shared.holder.clone() {
+            None => Err(no_client(&names)),
+            Some(holder) => {
+                let (shared, origin, kinds) = (Arc::clone(&self.shared), self.origin(), names.clone());
+                let runner = holder.runner.clone();
+                let storing = async move {
+                    if let Err(error) = holder.store(late).await {
+                        shared.runner.report(&TaskFailure::new(&kinds, &error).origin(origin.as_deref()));
+                    }
+                };
+                runner
+                    .prepare(Task::once(storing).named("storing jobs"))
+                    .and_then(|prepared| prepared.follows(self.span.clone()).origin(self.origin()).start())
+            }
+        };
+        if let Err(error) = stored {
+            self.report(TaskFailure::new(&names, &error));
+        }
+    }
+
+    fn report(&self, failure: TaskFailure<'_>) {
+        let origin = self.origin();
+        self.shared.runner.report(&failure.origin(origin.as_deref()));
     }
 
     fn origin(&self) -> Option<String> {
@@ -95,11 +186,11 @@ impl After {
     }
 }
 
-fn runs(policy: Policy, ending: Ending) -> bool {
-    match ending {
-        Ending::Sent => true,
-        Ending::Failed | Ending::Gone => !policy.only_if_sent,
-    }
+fn no_client(names: &str) -> Error {
+    Error::configuration(&[format!(
+        "`{names}` is to be stored, but the BackgroundLayer around the service has no client: make it with \
+         `BackgroundLayer::new(client)`"
+    )])
 }
 
 impl Drop for After {
@@ -110,6 +201,7 @@ impl Drop for After {
 
 impl fmt::Debug for After {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("After").field("lists", &self.lists).field("origin", &self.origin).finish_non_exhaustive()
+        let mut out = f.debug_struct("After");
+        out.field("lists", &self.lists).field("held", &self.held).field("origin", &self.origin).finish_non_exhaustive()
     }
 }

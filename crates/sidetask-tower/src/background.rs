@@ -5,11 +5,10 @@ use std::panic::Location;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sidetask::core::IdSource;
-use sidetask::{Call, Clock, Error, IntoTask, JobId, SystemClock, Task};
+use sidetask::{Call, Clock, Error, IntoTask, JobId, Prepared, Runner, SystemClock, Task};
 use tracing::Span;
 
 use crate::carry::{Attached, Slot};
-use crate::runner::{Prepared, Runner};
 
 /// Ids of jobs that are not stored yet.
 static IDS: LazyLock<IdSource> = LazyLock::new(IdSource::new);
@@ -223,10 +222,10 @@ impl Waiting {
         self.task.place()
     }
 
-    /// Gets it ready within the span that was current where it was added; where there was none, within `span`.
+    /// Gets it ready, to follow from the span that was current where it was added; where there was none, from `span`.
     pub(crate) fn prepare(self, runner: &Runner, span: &Span) -> Result<Prepared, Error> {
-        let span = if self.span.is_none() { span } else { &self.span };
-        span.in_scope(|| self.task.prepare(runner))
+        let span = if self.span.is_none() { span.clone() } else { self.span };
+        Ok(self.task.prepare(runner)?.follows(span))
     }
 }
 

@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderName;
-use sidetask::{BlockingPool, Client, Error, Registry};
+use sidetask::{BlockingPool, Client, Error, Registry, Runner, RunnerBuilder, TaskFailure};
 
 use crate::BackgroundLayer;
-use crate::runner::{Builder, Runner, TaskFailure};
+use crate::durable::Holder;
 use crate::shared::Shared;
 
 /// Settings of a [`BackgroundLayer`].
 #[must_use = "settings do nothing until `build` is called"]
 pub struct BackgroundLayerBuilder {
     client: Option<Client>,
-    runner: Builder,
+    runner: RunnerBuilder,
     when_full: WhenFull,
     request_id: HeaderName,
     hold: Duration,
@@ -32,6 +32,8 @@ pub enum WhenFull {
     /// Runs the handler and drops its tasks, which is reported and counted.
     Drop,
 }
+
+const SHORTEST_HOLD: Duration = Duration::from_millis(100);
 
 impl BackgroundLayerBuilder {
     pub(crate) fn new() -> Self {
@@ -69,7 +71,7 @@ impl BackgroundLayerBuilder {
     }
 
     /// Called with every failure, after it was logged.
-    pub fn on_error(mut self, callback: impl Fn(&TaskFailure) + Send + Sync + 'static) -> Self {
+    pub fn on_error(mut self, callback: impl Fn(&TaskFailure<'_>) + Send + Sync + 'static) -> Self {
         self.runner = self.runner.on_error(callback);
         self
     }
@@ -109,8 +111,15 @@ impl BackgroundLayerBuilder {
     /// # Errors
     /// [`is_configuration`](Error::is_configuration) names every fault.
     pub fn build(self) -> Result<BackgroundLayer, Error> {
-        let Self { client, runner, when_full, request_id, hold: _ } = self;
-        Ok(BackgroundLayer::of(Shared { runner: runner.build()?, when_full, request_id, client }))
+        let Self { client, runner, when_full, request_id, hold } = self;
+        let runner = runner.build()?;
+        if hold < SHORTEST_HOLD {
+            let fault =
+                format!("a hold of {hold:?} lapses before responses end: it must be at least {SHORTEST_HOLD:?}");
+            return Err(Error::configuration(&[fault]));
+        }
+        let holder = client.map(|client| Holder::new(client, hold).map(Arc::new)).transpose()?;
+        Ok(BackgroundLayer::of(Shared { runner, when_full, request_id, holder }))
     }
 }
 

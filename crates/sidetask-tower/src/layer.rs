@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask::Client;
+use sidetask::{Client, RunnerReport, RunnerStats};
 use tower_layer::Layer;
 
 use crate::builder::BackgroundLayerBuilder;
-use crate::runner::{RunnerReport, RunnerStats};
 use crate::service::BackgroundService;
 use crate::shared::Shared;
 
@@ -43,7 +42,10 @@ impl BackgroundLayer {
     /// Waits for the tasks of all responses, at most this long, and says what did not finish. Shut the server down
     /// first.
     pub async fn shutdown(&self, within: Duration) -> RunnerReport {
-        self.0.runner.shutdown(within).await
+        let Some(holder) = &self.0.holder else { return self.0.runner.shutdown(within).await };
+        let (mut report, letting_go) = tokio::join!(self.0.runner.shutdown(within), holder.runner.shutdown(within));
+        report.unfinished.extend(letting_go.unfinished);
+        report
     }
 }
 

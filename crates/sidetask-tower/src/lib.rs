@@ -8,8 +8,8 @@ mod body;
 mod builder;
 mod carry;
 mod completion;
+mod durable;
 mod layer;
-mod runner;
 mod service;
 mod shared;
 
@@ -19,5 +19,4 @@ pub use background::Background;
 pub use body::BackgroundBody;
 pub use builder::{BackgroundLayerBuilder, WhenFull};
 pub use layer::BackgroundLayer;
-pub use runner::{RunnerReport, RunnerStats, TaskFailure};
 pub use service::{BackgroundService, ResponseFuture};

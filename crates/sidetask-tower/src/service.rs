@@ -11,7 +11,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::WhenFull;
-use crate::after::After;
+use crate::after::{After, Stored};
 use crate::body::BackgroundBody;
 use crate::carry::{Attached, Slot};
 use crate::shared::Shared;
@@ -55,16 +55,16 @@ where
 {
     type Response = Response<BackgroundBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         ready!(self.poll_room(cx));
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request<ReqBody>) -> ResponseFuture<S::Future> {
+    fn call(&mut self, mut request: Request<ReqBody>) -> ResponseFuture<S::Future, ResBody> {
         if self.shared.when_full == WhenFull::Reject && !self.shared.runner.has_room() {
-            return ResponseFuture { handler: None, pending: None };
+            return ResponseFuture { handler: None, stage: Stage::Refused };
         }
         let slot = Slot::new();
         let pending = Pending {
@@ -74,7 +74,7 @@ where
             is_head: request.method() == Method::HEAD,
         };
         request.extensions_mut().insert(slot);
-        ResponseFuture { handler: Some(self.inner.call(request)), pending: Some(pending) }
+        ResponseFuture { handler: Some(self.inner.call(request)), stage: Stage::Handling(pending) }
     }
 }
 
@@ -92,16 +92,24 @@ impl<S: fmt::Debug> fmt::Debug for BackgroundService<S> {
 
 pin_project! {
     /// The response of a [`BackgroundService`].
-    #[derive(Debug)]
-    pub struct ResponseFuture<F> {
+    pub struct ResponseFuture<F, B> {
         #[pin]
         handler: Option<F>,
-        pending: Option<Pending>,
+        stage: Stage<B>,
     }
 }
 
+enum Stage<B> {
+    /// There was no room for the request.
+    Refused,
+    /// The handler runs.
+    Handling(Pending),
+    /// The handler's response waits for its durable calls to be stored.
+    Storing(Box<Storing<B>>),
+    Over,
+}
+
 /// A request whose handler runs. Dropped, the handler has failed.
-#[derive(Debug)]
 struct Pending {
     shared: Arc<Shared>,
     slot: Slot,
@@ -109,7 +117,12 @@ struct Pending {
     is_head: bool,
 }
 
-impl<F, B, E> Future for ResponseFuture<F>
+struct Storing<B> {
+    response: Response<B>,
+    stored: Stored,
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
@@ -117,40 +130,58 @@ where
     type Output = Result<Response<BackgroundBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Some(handler) = this.handler.as_pin_mut() else {
-            return Poll::Ready(Ok(refusal(StatusCode::SERVICE_UNAVAILABLE)));
-        };
-        let response = ready!(handler.poll(cx))?;
-        Poll::Ready(Ok(match this.pending.take() {
-            Some(pending) => pending.respond(response),
-            None => response.map(BackgroundBody::unwatched),
-        }))
+        let mut this = self.project();
+        if let Some(handler) = this.handler.as_mut().as_pin_mut() {
+            let ended = ready!(handler.poll(cx));
+            this.handler.set(None);
+            let stage = std::mem::replace(this.stage, Stage::Over);
+            let response = ended?;
+            let Stage::Handling(pending) = stage else { return Poll::Ready(Ok(refusal(UNAVAILABLE))) };
+            match pending.respond(response) {
+                Ok(response) => return Poll::Ready(Ok(response)),
+                Err(storing) => *this.stage = Stage::Storing(storing),
+            }
+        }
+        if let Stage::Storing(storing) = this.stage {
+            let stored = ready!(Pin::new(&mut storing.stored).poll(cx));
+            return Poll::Ready(Ok(match (std::mem::replace(this.stage, Stage::Over), stored) {
+                (Stage::Storing(storing), Ok(Ok(after))) => watched(storing.response, after),
+                (_, Ok(Err(error))) if !error.is_storage() && !error.is_closed() => {
+                    refusal(StatusCode::INTERNAL_SERVER_ERROR)
+                }
+                _ => refusal(UNAVAILABLE),
+            }));
+        }
+        Poll::Ready(Ok(refusal(UNAVAILABLE)))
     }
 }
 
 impl Pending {
-    fn respond<B: Body>(self, mut response: Response<B>) -> Response<BackgroundBody<B>> {
+    /// The response, or what it has to wait for.
+    fn respond<B: Body>(self, mut response: Response<B>) -> Result<Response<BackgroundBody<B>>, Box<Storing<B>>> {
         let mut lists = self.slot.close();
         if let Some(Attached(attached)) = response.extensions_mut().remove() {
             lists.extend(attached);
         }
         if lists.is_empty() {
-            return response.map(BackgroundBody::unwatched);
+            return Ok(response.map(BackgroundBody::unwatched));
         }
         let id = self.id.clone().or_else(|| response.headers().get(&self.shared.request_id).cloned());
         let mut after = After::of(Arc::clone(&self.shared), lists, id);
         if self.is_head {
             after.forget();
         } else if response.status().is_client_error() || response.status().is_server_error() {
-            after.fail(true);
+            after.fail_by_status();
         }
         if after.is_empty() {
-            return response.map(BackgroundBody::unwatched);
+            return Ok(response.map(BackgroundBody::unwatched));
         }
-        let (head, body) = response.into_parts();
-        let body = BackgroundBody::watched(body, head.status, &head.headers, after);
-        Response::from_parts(head, body)
+        let wanted = after.wanted();
+        if wanted.is_empty() {
+            Ok(watched(response, after))
+        } else {
+            Err(Box::new(Storing { response, stored: after.store(wanted) }))
+        }
     }
 }
 
@@ -162,16 +193,37 @@ impl Drop for Pending {
             if self.is_head {
                 after.forget();
             }
-            after.fail(false);
+            after.fail();
         }
     }
 }
 
+fn watched<B: Body>(response: Response<B>, after: After) -> Response<BackgroundBody<B>> {
+    let (head, body) = response.into_parts();
+    let body = BackgroundBody::watched(body, head.status, &head.headers, after);
+    Response::from_parts(head, body)
+}
+
+const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
+
+/// An empty response.
 fn refusal<B: Body>(status: StatusCode) -> Response<BackgroundBody<B>> {
     let mut response = Response::new(BackgroundBody::empty());
     *response.status_mut() = status;
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if status == UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
+}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stage = match &self.stage {
+            Stage::Refused => "refused",
+            Stage::Handling(_) => "handling",
+            Stage::Storing(_) => "storing",
+            Stage::Over => "over",
+        };
+        f.debug_struct("ResponseFuture").field("stage", &stage).finish_non_exhaustive()
+    }
 }

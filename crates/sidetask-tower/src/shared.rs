@@ -1,18 +1,20 @@
 //! What all services of one layer share.
 
+use std::sync::Arc;
+
 use http::HeaderName;
-use sidetask::Client;
+use sidetask::Runner;
 
 use crate::WhenFull;
-use crate::runner::Runner;
+use crate::durable::Holder;
 
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) runner: Runner,
     pub(crate) when_full: WhenFull,
     pub(crate) request_id: HeaderName,
-    #[expect(dead_code, reason = "durable calls need it")]
-    pub(crate) client: Option<Client>,
+    /// Where there is a store.
+    pub(crate) holder: Option<Arc<Holder>>,
 }
 
 impl Shared {

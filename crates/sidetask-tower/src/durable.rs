@@ -1,0 +1,184 @@
+//! Jobs that are stored before the head of their response goes on, and let go when the response is complete.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use sidetask::core::Change;
+use sidetask::{Call, Client, Error, JobId, Runner, Task, Timestamp};
+use tokio::sync::RwLock;
+use tokio::task::JoinHandle;
+
+use crate::background::Durable;
+
+/// Stores calls so that they are due only after the hold, renews that while their responses last, and lets them go.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    client: Client,
+    hold: Duration,
+    /// What is on its way to the store, so that a shutdown waits for it.
+    pub(crate) runner: Runner,
+    kept: Mutex<Kept>,
+    /// Held to read while jobs are let go, and to write while holds are renewed: a renewal that comes after its job was
+    /// let go would put it off.
+    order: RwLock<()>,
+}
+
+/// Which holds are renewed, and by whom.
+#[derive(Debug, Default)]
+struct Kept {
+    /// When each job would be due without a hold.
+    jobs: HashMap<JobId, Timestamp>,
+    keeper: Option<JoinHandle<()>>,
+}
+
+/// A call that is to be stored, and whether its list runs only where the body was sent.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) durable: Durable,
+    pub(crate) only_if_sent: bool,
+}
+
+/// A job that is held.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Held {
+    id: JobId,
+    due: Timestamp,
+    only_if_sent: bool,
+}
+
+impl Holder {
+    pub(crate) fn new(client: Client, hold: Duration) -> Result<Self, Error> {
+        let runner = Runner::builder().concurrency(usize::MAX).build()?;
+        Ok(Self { client, hold, runner, kept: Mutex::default(), order: RwLock::new(()) })
+    }
+
+    /// Stores calls in one batch, each due after the hold or its own delay, whichever is later, and begins to renew
+    /// their holds. What was there before is not ours to hold.
+    pub(crate) async fn hold(self: &Arc<Self>, wanted: Vec<Wanted>) -> Result<Vec<Held>, Error> {
+        let now = self.client.store().clock().now();
+        let mut held = Vec::with_capacity(wanted.len());
+        let mut calls = Vec::with_capacity(wanted.len());
+        for Wanted { durable: Durable { id, call }, only_if_sent } in wanted {
+            let (due, _) = call.when().due(now);
+            held.push(Held { id, due, only_if_sent });
+            let call = if due < now.after(self.hold) { call.delay(self.hold) } else { call };
+            calls.push(call.id(id));
+        }
+        let jobs = self.client.enqueue_many(calls).await?;
+        let mut new = jobs.iter().map(|job| !job.existed());
+        held.retain(|_| new.next().unwrap_or_default());
+        self.keep(&held);
+        Ok(held)
+    }
+
+    /// Stores calls whose response is over already.
+    pub(crate) async fn store(&self, late: Vec<Durable>) -> Result<(), Error> {
+        let calls = late.into_iter().map(|Durable { id, call }| call.id(id));
+        self.client.enqueue_many(calls).await.map(drop)
+    }
+
+    /// Lets jobs go: those for which it `is_sent`, or that run all the same, at the time that their calls asked for; the
+    /// others are cancelled. The holds are no longer renewed when this returns; the rest follows by itself.
+    pub(crate) fn let_go(self: &Arc<Self>, held: Vec<Held>, is_sent: bool, origin: Option<String>) {
+        self.forget(&held);
+        let holder = Arc::clone(self);
+        let release = async move { holder.release(held, is_sent).await };
+        let prepared = self.runner.prepare(Task::once(release).named("letting jobs go"));
+        if let Err(error) = prepared.and_then(|prepared| prepared.origin(origin).start()) {
+            tracing::warn!(%error, "jobs were not let go at the end of their response: they run when their hold lapses");
+        }
+    }
+
+    async fn release(&self, held: Vec<Held>, is_sent: bool) {
+        let _order = self.order.read().await;
+        let now = self.client.store().clock().now();
+        let (run, cancelled): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|job| is_sent || !job.only_if_sent);
+        self.change(ids(&cancelled), Change::Cancel).await;
+        let (due, later): (Vec<Held>, Vec<Held>) = run.into_iter().partition(|job| job.due <= now);
+        self.change(ids(&due), Change::Reschedule(Duration::ZERO)).await;
+        for job in later {
+            self.change(vec![job.id], Change::Reschedule(job.due.since(now))).await;
+        }
+    }
+
+    async fn change(&self, ids: Vec<JobId>, change: Change) {
+        if ids.is_empty() {
+            return;
+        }
+        if let Err(error) = self.client.store().change(ids.clone(), change).await {
+            let source = std::error::Error::source(&error);
+            tracing::warn!(
+                ?ids,
+                ?change,
+                source,
+                "held jobs were not changed: they run when their hold lapses: {error}"
+            );
+        }
+    }
+
+    fn keep(self: &Arc<Self>, held: &[Held]) {
+        if held.is_empty() {
+            return;
+        }
+        let mut kept = self.kept();
+        kept.jobs.extend(held.iter().map(|job| (job.id, job.due)));
+        if kept.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
+            kept.keeper = Some(tokio::spawn(keep(Arc::downgrade(self))));
+        }
+    }
+
+    fn forget(&self, held: &[Held]) {
+        let mut kept = self.kept();
+        for job in held {
+            kept.jobs.remove(&job.id);
+        }
+    }
+
+    /// Renews all holds. Answers false where there is none any more.
+    async fn renew(&self) -> bool {
+        let _order = self.order.write().await;
+        let Some(ids) = self.near() else { return false };
+        self.change(ids, Change::Reschedule(self.hold)).await;
+        true
+    }
+
+    /// The jobs whose own time is nearer than the hold. `None` where no job is held: then the keeper ends.
+    fn near(&self) -> Option<Vec<JobId>> {
+        let limit = self.client.store().clock().now().after(self.hold);
+        let mut kept = self.kept();
+        if kept.jobs.is_empty() {
+            kept.keeper = None;
+            return None;
+        }
+        Some(kept.jobs.iter().filter(|(_, due)| **due <= limit).map(|(id, _)| *id).collect())
+    }
+
+    /// Nothing panics while it holds the lock.
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Renews holds, three times as often as they lapse.
+async fn keep(holder: Weak<Holder>) {
+    loop {
+        let Some(tick) = holder.upgrade().map(|holder| holder.client.store().clock().sleep(holder.hold / 3)) else {
+            return;
+        };
+        tick.await;
+        match holder.upgrade() {
+            Some(holder) if holder.renew().await => {}
+            _ => return,
+        }
+    }
+}
+
+fn ids(jobs: &[Held]) -> Vec<JobId> {
+    jobs.iter().map(|job| job.id).collect()
+}
+
+/// What the calls are called together.
+pub(crate) fn kinds<'a>(calls: impl Iterator<Item = &'a Call>) -> String {
+    calls.map(Call::kind).collect::<Vec<_>>().join(", ")
+}
