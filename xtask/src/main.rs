@@ -61,10 +61,11 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "bench",
-        usage: "bench embedded [--output json] [..]",
-        about: "measure the embedded store beside the disk's raw figures",
-        details: "Runs the benchmark in a release build. Everything after its name is passed on to it, and its standard \
-                  output is left as it is.",
+        usage: "bench NAME [--output json] [..]",
+        about: "measure ourselves beside the raw figures",
+        details: "Runs a benchmark in a release build: `embedded`, the embedded store beside the disk; `response`, tasks \
+                  after the response beside a server without them. Everything after its name is passed on to it, and \
+                  its standard output is left as it is.",
         run: bench,
     },
     Chore {
@@ -148,14 +149,21 @@ fn ci() -> Vec<Step> {
     steps
 }
 
+/// The benchmarks, and the packages that they are in.
+const BENCHMARKS: &[(&str, &str)] = &[("embedded", "sidetask"), ("response", "sidetask-tower")];
+
 fn bench(arguments: &[String]) -> Result<()> {
+    let names: Vec<String> = BENCHMARKS.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let names = names.join(", ");
     let Some((benchmark, rest)) = arguments.split_first() else {
-        bail!("say which benchmark: `cargo xtask bench embedded`");
+        bail!("say which benchmark: there are {names}");
     };
-    ensure!(benchmark == "embedded", "there is no benchmark `{benchmark}`: there is `embedded`");
-    let cargo = ["bench", "--quiet", "--package", "sidetask", "--bench", "embedded", "--"];
+    let Some((name, package)) = BENCHMARKS.iter().find(|(name, _)| name == benchmark) else {
+        bail!("there is no benchmark `{benchmark}`: there are {names}");
+    };
+    let cargo = ["bench", "--quiet", "--package", package, "--bench", name, "--"];
     let arguments: Vec<&str> = cargo.into_iter().chain(rest.iter().map(String::as_str)).collect();
-    Step::cargo("bench embedded", &arguments).run().map(drop)
+    Step::cargo(name, &arguments).run().map(drop)
 }
 
 #[cfg(test)]
@@ -170,7 +178,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {
         assert!(run_with(&["tset"]).contains("cargo xtask COMMAND"));
-        assert!(run_with(&["bench", "postgres"]).contains("there is `embedded`"));
+        assert!(run_with(&["bench", "postgres"]).contains("`embedded`, `response`"));
         assert!(run_with(&["bench"]).contains("which benchmark"));
         assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
     }
