@@ -1,0 +1,72 @@
+//! The servers' processes, each at rest unless it is driven, and the one thread that drives them.
+
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+
+use crate::Result;
+use crate::child::Child;
+use crate::load::Load;
+use crate::report::Figures;
+use crate::server::Server;
+
+const WARM_UP: Duration = Duration::from_secs(1);
+
+pub(crate) struct Servers {
+    runtime: Runtime,
+    driven: Vec<Driven>,
+}
+
+struct Driven {
+    child: Child,
+    load: Load,
+}
+
+impl Servers {
+    /// Starts the servers and warms each up.
+    pub(crate) fn start(servers: &[Server]) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let driven = servers.iter().map(|server| {
+            let mut child = Child::start(*server)?;
+            let length = child.connect()?.hello()?;
+            child.answered += 1;
+            let load = runtime.block_on(Load::open(child.address, length))?;
+            Ok(Driven { child, load })
+        });
+        let driven = driven.collect::<Result<_>>()?;
+        let mut started = Self { runtime, driven };
+        for server in servers {
+            started.drive(*server, WARM_UP)?;
+        }
+        Ok(started)
+    }
+
+    /// Requests per second. What the requests began has ended too when it returns.
+    pub(crate) fn drive(&mut self, server: Server, window: Duration) -> Result<f64> {
+        let Driven { child, load } = find(&mut self.driven, server)?;
+        let driven = self.runtime.block_on(load.drive(window))?;
+        child.answered += driven.answered;
+        child.settle()?;
+        Ok(driven.per_second)
+    }
+
+    pub(crate) fn child(&mut self, server: Server) -> Result<&mut Child> {
+        Ok(&mut find(&mut self.driven, server)?.child)
+    }
+
+    /// Ends all. Says how much processor time a server used for a request, in microseconds: its own, and the kernel's
+    /// for it. What else runs on the machine does not change it much.
+    pub(crate) fn stop(self) -> Result<Figures> {
+        let mut figures = Figures::default();
+        for Driven { child, .. } in &self.driven {
+            let name = child.server.name();
+            figures.add(&format!("cpu_us_{name}"), child.processor_time()?);
+        }
+        Ok(figures)
+    }
+}
+
+fn find(driven: &mut [Driven], server: Server) -> Result<&mut Driven> {
+    let driven = driven.iter_mut().find(|driven| driven.child.server == server);
+    driven.ok_or_else(|| format!("`{}` was not started", server.name()).into())
+}
