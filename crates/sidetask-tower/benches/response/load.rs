@@ -1,7 +1,8 @@
 //! Load: many connections that are kept alive, each of which sends its next request when it has the answer.
 //!
-//! One thread does it all, with the same bytes for each request and a glance at each answer, since it shares the
-//! machine with the server that is measured.
+//! It costs little, with the same bytes for each request and a glance at each answer, since it shares the machine with
+//! the server that is measured. It has as many threads as there are cores, so that the cores are what it runs out of:
+//! beside a single thread, a server has time to spare, in which anything that it does looks free.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -10,17 +11,23 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
 use tokio::task::LocalSet;
 
 use crate::Result;
 use crate::client::{LONGEST_ANSWER, REQUEST, is_hello, unexpected};
 
+/// Of all threads.
 pub(crate) const CONNECTIONS: usize = 64;
 /// Load that is not measured yet, before each window.
 const RAMP: Duration = Duration::from_millis(10);
 
 /// The connections to one server.
-pub(crate) struct Load {
+pub(crate) struct Load(Vec<Driver>);
+
+/// Those of one thread, with the runtime that they belong to.
+struct Driver {
+    runtime: Runtime,
     connections: Vec<TcpStream>,
     /// Of every answer.
     length: usize,
@@ -38,41 +45,67 @@ struct Progress {
     stop: Cell<bool>,
 }
 
+pub(crate) fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 impl Load {
     /// `length` is that of every answer.
-    pub(crate) async fn open(address: SocketAddr, length: usize) -> Result<Self> {
-        let mut connections = Vec::with_capacity(CONNECTIONS);
-        for _ in 0..CONNECTIONS {
-            let connection = TcpStream::connect(address).await?;
-            connection.set_nodelay(true)?;
-            connections.push(connection);
-        }
-        Ok(Self { connections, length })
+    pub(crate) fn open(address: SocketAddr, length: usize) -> Result<Self> {
+        let drivers = (0..threads()).map(|_| Driver::open(address, length));
+        Ok(Self(drivers.collect::<Result<_>>()?))
     }
 
     /// Measures for the length of `window`. The connections are at rest before and after.
-    pub(crate) async fn drive(&mut self, window: Duration) -> Result<Driven> {
+    pub(crate) fn drive(&mut self, window: Duration) -> Result<Driven> {
+        let mut all = Driven { per_second: 0.0, answered: 0 };
+        let drivers = self.0.iter_mut();
+        let driven: Vec<_> = std::thread::scope(|scope| {
+            let started: Vec<_> = drivers
+                .map(|driver| scope.spawn(move || driver.drive(window).map_err(|error| error.to_string())))
+                .collect();
+            started.into_iter().map(|driver| driver.join()).collect()
+        });
+        for driven in driven {
+            let driven = driven.map_err(|_| "a thread of the load panicked")??;
+            all.per_second += driven.per_second;
+            all.answered += driven.answered;
+        }
+        Ok(all)
+    }
+}
+
+impl Driver {
+    fn open(address: SocketAddr, length: usize) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let connections = (0..CONNECTIONS / threads()).map(|_| {
+            let connection = runtime.block_on(TcpStream::connect(address))?;
+            connection.set_nodelay(true)?;
+            Ok(connection)
+        });
+        let connections = connections.collect::<Result<_>>()?;
+        Ok(Self { runtime, connections, length })
+    }
+
+    fn drive(&mut self, window: Duration) -> Result<Driven> {
         let progress = Rc::new(Progress::default());
         let local = LocalSet::new();
-        let driven: Vec<_> = self
-            .connections
-            .drain(..)
+        let connections = self.connections.drain(..);
+        let sending: Vec<_> = connections
             .map(|connection| local.spawn_local(send(connection, self.length, Rc::clone(&progress))))
             .collect();
-        let per_second = local
-            .run_until(async {
-                tokio::time::sleep(RAMP).await;
-                let (begun, before) = (Instant::now(), progress.answered.get());
-                tokio::time::sleep(window).await;
-                let (elapsed, after) = (begun.elapsed(), progress.answered.get());
-                progress.stop.set(true);
-                (after - before) as f64 / elapsed.as_secs_f64()
-            })
-            .await;
-        for connection in driven {
-            self.connections.push(local.run_until(connection).await??);
-        }
-        Ok(Driven { per_second, answered: progress.answered.get() })
+        local.block_on(&self.runtime, async {
+            tokio::time::sleep(RAMP).await;
+            let (begun, before) = (Instant::now(), progress.answered.get());
+            tokio::time::sleep(window).await;
+            let (elapsed, after) = (begun.elapsed(), progress.answered.get());
+            progress.stop.set(true);
+            for connection in sending {
+                self.connections.push(connection.await??);
+            }
+            let per_second = (after - before) as f64 / elapsed.as_secs_f64();
+            Ok(Driven { per_second, answered: progress.answered.get() })
+        })
     }
 }
 

@@ -56,7 +56,7 @@ fn bench(json: bool, rounds: usize) -> Result<()> {
         pool::measure(&mut figures)?;
         report.add(figures);
     }
-    report.add_whole(servers.stop()?);
+    report.add_whole(servers.processor_time());
     if json {
         eprintln!("{}", report.table());
         println!("{}", report.json()?);
@@ -69,6 +69,7 @@ fn bench(json: bool, rounds: usize) -> Result<()> {
 fn drive(server: Server) -> Result<()> {
     let mut servers = Servers::start(&[server])?;
     eprintln!("driving process {}", servers.child(server)?.id());
-    servers.drive(server, DRIVE)?;
-    servers.stop().map(drop)
+    let per_second = servers.drive(server, DRIVE)?;
+    println!("{per_second:.0} requests per second");
+    Ok(())
 }

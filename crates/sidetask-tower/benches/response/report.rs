@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::load::CONNECTIONS;
+use crate::load::{CONNECTIONS, threads};
 use crate::throughput::MEASURED;
 
 /// What is reported: a figure of a round, by itself or with another of the same round.
@@ -107,12 +107,12 @@ impl Report {
 
     pub(crate) fn table(&self) -> String {
         let mut text = format!(
-            "medians over {} rounds, and the least and the most of them; requests over {CONNECTIONS} connections that \
-             are kept alive,\n{} ms a round for each server, in short windows taken in turn; a server's process, with tokio's default \
-             threads, and the one thread\nthat drives it share {} cores, with whatever else runs\n",
+            "Medians over {} rounds, with the least and the most of them. Load: {CONNECTIONS} connections that are kept \
+             alive,\n{} ms a round on each server, in short windows taken in turn. A server's process with tokio's \
+             default threads\nshares {cores} cores with the {cores} threads of the load, and with whatever else runs.\n",
             self.rounds.len(),
             MEASURED.as_millis(),
-            std::thread::available_parallelism().map_or(0, usize::from),
+            cores = threads(),
         );
         for line in &LINES {
             let [least, median, most] = self.spread(line);

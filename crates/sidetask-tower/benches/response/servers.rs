@@ -1,8 +1,6 @@
-//! The servers' processes, each at rest unless it is driven, and the one thread that drives them.
+//! The servers' processes, each at rest unless it is driven, and the load for each.
 
 use std::time::Duration;
-
-use tokio::runtime::Runtime;
 
 use crate::Result;
 use crate::child::Child;
@@ -13,7 +11,6 @@ use crate::server::Server;
 const WARM_UP: Duration = Duration::from_secs(1);
 
 pub(crate) struct Servers {
-    runtime: Runtime,
     driven: Vec<Driven>,
 }
 
@@ -25,16 +22,15 @@ struct Driven {
 impl Servers {
     /// Starts the servers and warms each up.
     pub(crate) fn start(servers: &[Server]) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let driven = servers.iter().map(|server| {
             let mut child = Child::start(*server)?;
             let length = child.connect()?.hello()?;
             child.answered += 1;
-            let load = runtime.block_on(Load::open(child.address, length))?;
+            let load = Load::open(child.address, length)?;
             Ok(Driven { child, load })
         });
         let driven = driven.collect::<Result<_>>()?;
-        let mut started = Self { runtime, driven };
+        let mut started = Self { driven };
         for server in servers {
             started.drive(*server, WARM_UP)?;
         }
@@ -44,9 +40,11 @@ impl Servers {
     /// Requests per second. What the requests began has ended too when it returns.
     pub(crate) fn drive(&mut self, server: Server, window: Duration) -> Result<f64> {
         let Driven { child, load } = find(&mut self.driven, server)?;
-        let driven = self.runtime.block_on(load.drive(window))?;
+        let used = child.processor_time()?;
+        let driven = load.drive(window)?;
         child.answered += driven.answered;
         child.settle()?;
+        child.account(driven.answered, child.processor_time()? - used);
         Ok(driven.per_second)
     }
 
@@ -54,15 +52,14 @@ impl Servers {
         Ok(&mut find(&mut self.driven, server)?.child)
     }
 
-    /// Ends all. Says how much processor time a server used for a request, in microseconds: its own, and the kernel's
-    /// for it. What else runs on the machine does not change it much.
-    pub(crate) fn stop(self) -> Result<Figures> {
+    /// How much processor time each server used for a request under load, in microseconds: its own, and the kernel's for
+    /// it. What else runs on the machine does not change it much.
+    pub(crate) fn processor_time(&self) -> Figures {
         let mut figures = Figures::default();
         for Driven { child, .. } in &self.driven {
-            let name = child.server.name();
-            figures.add(&format!("cpu_us_{name}"), child.processor_time()?);
+            figures.add(&format!("cpu_us_{}", child.server.name()), child.micros_each());
         }
-        Ok(figures)
+        figures
     }
 }
 
