@@ -226,6 +226,11 @@ impl<T> Call<T> {
         &self.kind
     }
 
+    /// The id that its job was [given](Self::id) ahead of time.
+    pub const fn job_id(&self) -> Option<JobId> {
+        self.id
+    }
+
     /// The arguments.
     ///
     /// # Errors
@@ -346,7 +351,7 @@ mod tests {
         let id = JobId::from_bytes([7; 16]);
         let wait = When::After(Duration::from_secs(9));
         let call = Call::new("k", ()).delay(Duration::from_secs(9)).id(id).returns::<u8>();
-        assert_eq!(call.when(), wait);
+        assert_eq!((call.when(), call.job_id()), (wait, Some(id)));
         let job = call.into_new_job(None, 10).unwrap();
         assert_eq!((job.id, job.when), (Some(id), wait));
         assert_eq!(Call::new("k", ()).into_new_job(None, 10).unwrap().id, None);
