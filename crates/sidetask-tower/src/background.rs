@@ -95,7 +95,7 @@ impl Background {
 
     /// Adds a call to be stored, and answers the id of its job.
     pub fn add_durable<T>(&self, call: Call<T>) -> JobId {
-        let id = IDS.job(SystemClock.now());
+        let id = call.job_id().unwrap_or_else(|| IDS.job(SystemClock.now()));
         let mut list = self.lock();
         if list.stage == Stage::Over {
             tracing::error!(kind = call.kind(), "a call was added after the response was complete: it is not stored");

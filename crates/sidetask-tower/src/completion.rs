@@ -58,3 +58,103 @@ impl Completion {
         (!std::mem::replace(&mut self.told, true)).then_some(ending)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        Data { len: u64, is_end_stream: bool },
+        Trailers,
+        End,
+        Error,
+    }
+
+    fn take(completion: &mut Completion, step: Step) -> Option<Ending> {
+        match step {
+            Step::Data { len, is_end_stream } => completion.data(len, is_end_stream),
+            Step::Trailers => completion.trailers(),
+            Step::End => completion.end(),
+            Step::Error => completion.error(),
+        }
+    }
+
+    const DATA: Step = Step::Data { len: 3, is_end_stream: false };
+    const LAST: Step = Step::Data { len: 3, is_end_stream: true };
+
+    #[test]
+    fn every_kind_of_response_ends_as_it_should() {
+        use Ending::{Failed, Gone, Sent};
+        // Whether it is at its end when it begins, its declared length, whether it has a body; what comes; where it is
+        // told, the drop being after all steps.
+        let cases: &[(&str, bool, Option<u64>, bool, &[Step], usize, Ending)] = &[
+            ("sized", false, Some(3), true, &[LAST], 0, Sent),
+            ("empty, never polled", true, Some(0), true, &[], 0, Sent),
+            ("stream", false, None, true, &[DATA, DATA, Step::End], 2, Sent),
+            ("stream with a length, no end polled", false, Some(6), true, &[DATA, DATA], 1, Sent),
+            ("more than its length", false, Some(5), true, &[DATA, DATA], 1, Sent),
+            ("length of zero, never polled", false, Some(0), true, &[], 0, Sent),
+            ("trailers", false, None, true, &[DATA, Step::Trailers], 1, Sent),
+            ("204 with a stream, never polled", false, None, false, &[], 0, Sent),
+            ("disconnect mid-stream", false, None, true, &[DATA], 1, Gone),
+            ("disconnect mid-length", false, Some(6), true, &[DATA], 1, Gone),
+            ("disconnect before the first frame", false, None, true, &[], 0, Gone),
+            ("body error", false, None, true, &[DATA, Step::Error], 1, Failed),
+        ];
+        for &(what, is_end_stream, declared, has_body, steps, told_at, ending) in cases {
+            let mut completion = Completion::new(is_end_stream, declared, has_body);
+            let mut told: Vec<_> = steps.iter().map(|step| take(&mut completion, *step)).collect();
+            told.push(completion.drop());
+            let expected: Vec<_> = (0..told.len()).map(|at| (at == told_at).then_some(ending)).collect();
+            assert_eq!(told, expected, "{what}");
+        }
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            6 => (0_u64..5, prop::bool::weighted(0.2)).prop_map(|(len, is_end_stream)| Step::Data { len, is_end_stream }),
+            1 => Just(Step::Trailers),
+            1 => Just(Step::End),
+            1 => Just(Step::Error),
+        ]
+    }
+
+    /// What a reader of the rules would say: the first step that decides, else the drop.
+    fn model(is_whole: bool, declared: Option<u64>, steps: &[Step]) -> (usize, Ending) {
+        let sent_by = |at: usize| {
+            let len = |step: &Step| if let Step::Data { len, .. } = step { *len } else { 0 };
+            steps[..=at].iter().map(len).sum::<u64>()
+        };
+        let decides = |(at, step): (usize, &Step)| match step {
+            Step::Data { is_end_stream, .. } => {
+                let is_last = is_whole || *is_end_stream || declared.is_some_and(|declared| sent_by(at) >= declared);
+                is_last.then_some((at, Ending::Sent))
+            }
+            Step::Trailers | Step::End => Some((at, Ending::Sent)),
+            Step::Error => Some((at, Ending::Failed)),
+        };
+        let dropped = (steps.len(), if is_whole { Ending::Sent } else { Ending::Gone });
+        steps.iter().enumerate().find_map(decides).unwrap_or(dropped)
+    }
+
+    proptest! {
+        #[test]
+        fn a_response_ends_exactly_once_and_as_the_model_says(
+            is_end_stream: bool,
+            declared in prop::option::of(0_u64..12),
+            has_body: bool,
+            steps in prop::collection::vec(step(), 0..8),
+        ) {
+            let mut completion = Completion::new(is_end_stream, declared, has_body);
+            let mut told: Vec<_> = steps.iter().map(|step| take(&mut completion, *step)).collect();
+            told.push(completion.drop());
+            told.push(completion.drop());
+            let told: Vec<_> = told.into_iter().enumerate().filter_map(|(at, told)| Some((at, told?))).collect();
+            let is_whole = is_end_stream || !has_body || declared == Some(0);
+            prop_assert_eq!(told, [model(is_whole, declared, &steps)]);
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Jobs that are stored before the head of their response goes on, and let go when the response is complete.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sidetask::core::Change;
@@ -124,7 +124,7 @@ impl Holder {
         let mut kept = self.kept();
         kept.jobs.extend(held.iter().map(|job| (job.id, job.due)));
         if kept.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
-            kept.keeper = Some(tokio::spawn(keep(Arc::downgrade(self))));
+            kept.keeper = Some(tokio::spawn(keep(self)));
         }
     }
 
@@ -133,6 +133,10 @@ impl Holder {
         for job in held {
             kept.jobs.remove(&job.id);
         }
+    }
+
+    fn tick(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.client.store().clock().sleep(self.hold / 3)
     }
 
     /// Renews all holds. Answers false where there is none any more.
@@ -160,16 +164,16 @@ impl Holder {
     }
 }
 
-/// Renews holds, three times as often as they lapse.
-async fn keep(holder: Weak<Holder>) {
-    loop {
-        let Some(tick) = holder.upgrade().map(|holder| holder.client.store().clock().sleep(holder.hold / 3)) else {
-            return;
-        };
-        tick.await;
-        match holder.upgrade() {
-            Some(holder) if holder.renew().await => {}
-            _ => return,
+/// Renews holds, three times as often as they lapse, from now on.
+fn keep(holder: &Arc<Holder>) -> impl Future<Output = ()> + use<> {
+    let (mut tick, holder) = (holder.tick(), Arc::downgrade(holder));
+    async move {
+        loop {
+            tick.await;
+            match holder.upgrade() {
+                Some(holder) if holder.renew().await => tick = holder.tick(),
+                _ => return,
+            }
         }
     }
 }

@@ -2,4 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
+mod attach;
+#[cfg(feature = "axum")]
+mod axum;
+mod body;
+mod durable;
+mod extract;
+mod hold;
+mod kit;
+mod limits;
+mod logs;
 mod policies;
+mod recording;
+mod shutdown;

@@ -2,25 +2,110 @@
 
 use std::convert::Infallible;
 
-use http::{Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use sidetask_tower::{Background, BackgroundLayer};
-use tower::{Layer, ServiceExt, service_fn};
+
+use crate::kit::{Client, Frames, Ran, call, get, read};
 
 #[tokio::test]
-async fn a_task_starts_when_the_body_is_complete() {
-    let (sent, mut ran) = tokio::sync::mpsc::unbounded_channel();
-    let service = service_fn(move |_: Request<()>| {
-        let mut response = Response::new(http_body_util::Full::new(&b"done"[..]));
-        let sent = sent.clone();
-        let task = sidetask::Task::new(move || {
-            sent.send(()).unwrap();
-            async {}
-        });
-        Background::new(task).attach(&mut response);
+async fn nothing_runs_before_the_body_is_complete() {
+    let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+    let response = get(&layer, async |_| {
+        let mut response = Response::new(Frames::two());
+        Background::new(ran.task("after")).attach(&mut response);
+        response
+    })
+    .await;
+    assert_eq!((ran.names(), layer.stats().running), (vec![], 0));
+    read(response, Client::ReadsAll).await;
+    assert_eq!(layer.stats().running, 1);
+    assert_eq!(ran.by_the_end_of(&layer).await, ["after"]);
+}
+
+#[tokio::test]
+async fn only_lists_that_ask_for_it_depend_on_whether_the_body_was_sent() {
+    let cases: [(fn() -> Frames, Client, &[&str]); 4] = [
+        (Frames::two, Client::ReadsAll, &["always", "if sent"]),
+        (Frames::broken, Client::ReadsAll, &["always"]),
+        (Frames::two, Client::LeavesAfterOneFrame, &["always"]),
+        (Frames::two, Client::LeavesBeforeTheBody, &["always"]),
+    ];
+    for (body, client, expected) in cases {
+        let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+        let response = get(&layer, async |_| {
+            let mut response = Response::new(body());
+            Background::new(ran.task("always")).attach(&mut response);
+            Background::new(ran.task("if sent")).only_if_sent().attach(&mut response);
+            response
+        })
+        .await;
+        read(response, client).await;
+        assert_eq!(ran.by_the_end_of(&layer).await, expected, "{client:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_attached_to_a_response_runs_whatever_its_status_is() {
+    for status in [StatusCode::OK, StatusCode::NO_CONTENT, StatusCode::FOUND, StatusCode::NOT_FOUND] {
+        let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+        let response = get(&layer, async |_| {
+            let mut response = Response::new(Frames::two());
+            *response.status_mut() = status;
+            Background::new(ran.task("after")).attach(&mut response);
+            response
+        })
+        .await;
+        assert_eq!(response.status(), status);
+        read(response, Client::ReadsAll).await;
+        assert_eq!(ran.by_the_end_of(&layer).await, ["after"], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_its_status_forbids_counts_as_sent() {
+    let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+    let response = get(&layer, async |_| {
+        let mut response = Response::new(Frames::two());
+        *response.status_mut() = StatusCode::NO_CONTENT;
+        Background::new(ran.task("after")).only_if_sent().attach(&mut response);
+        response
+    })
+    .await;
+    read(response, Client::LeavesBeforeTheBody).await;
+    assert_eq!(ran.by_the_end_of(&layer).await, ["after"]);
+}
+
+#[tokio::test]
+async fn a_body_of_declared_length_is_sent_with_its_last_byte() {
+    for (frames, expected) in [(1, &[][..]), (2, &["after"])] {
+        let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+        let response = get(&layer, async |_| {
+            let mut response = Response::new(Frames::two());
+            response.headers_mut().insert(http::header::CONTENT_LENGTH, 6.into());
+            Background::new(ran.task("after")).only_if_sent().attach(&mut response);
+            response
+        })
+        .await;
+        let mut body = response.into_body();
+        for _ in 0..frames {
+            http_body_util::BodyExt::frame(&mut body).await.unwrap().unwrap();
+        }
+        drop(body);
+        assert_eq!(ran.by_the_end_of(&layer).await, expected, "{frames} of 2 frames");
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_runs_nothing() {
+    let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+    let request = Request::builder().method(Method::HEAD).body(()).unwrap();
+    let handler = |request: Request<()>| {
+        let background = Background::of(&request).unwrap().even_on_error();
+        background.add_task(ran.task("extracted"));
+        let mut response = Response::new(Frames::two());
+        Background::new(ran.task("attached")).attach(&mut response);
         async { Ok::<_, Infallible>(response) }
-    });
-    let response = BackgroundLayer::in_process().layer(service).oneshot(Request::new(())).await.unwrap();
-    assert!(ran.try_recv().is_err());
-    http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
-    ran.recv().await.unwrap();
+    };
+    read(call(&layer, request, handler).await.unwrap(), Client::ReadsAll).await;
+    assert!(ran.by_the_end_of(&layer).await.is_empty());
 }
