@@ -13,11 +13,7 @@ use crate::carry::{Attached, Slot};
 /// Ids of jobs that are not stored yet.
 static IDS: LazyLock<IdSource> = LazyLock::new(IdSource::new);
 
-/// Tasks that run after one response. A handle: clones are the same list.
-///
-/// It reaches the [`BackgroundLayer`](crate::BackgroundLayer) around the service with the response (as a part of an axum
-/// response, or by [`attach`](Self::attach)), or comes from there with the request (as an axum extractor, or by
-/// [`of`](Self::of)).
+#[doc = include_str!("../docs/background.md")]
 #[must_use = "tasks run only if they are attached to a response"]
 #[derive(Clone)]
 pub struct Background(Arc<Mutex<List>>);
@@ -57,7 +53,7 @@ pub(crate) struct Durable {
 }
 
 impl Background {
-    /// Runs this in the process: a [`Task`], a [`Call`], or [`Tasks`](sidetask::Tasks).
+    /// Runs this in the process: a [`Task`], a [`Call`], or [`Tasks`](sidetask::Tasks) in order or as a group.
     #[track_caller]
     pub fn new(task: impl IntoTask) -> Self {
         let background = Self::empty();
@@ -65,7 +61,8 @@ impl Background {
         background
     }
 
-    /// Stores this call before the head of the response is sent, to run as soon as the response is complete.
+    /// Stores this call before the head of the response goes on, to run on a worker as soon as the response is complete,
+    /// or, should this process die meanwhile, soon after.
     pub fn durable<T>(call: Call<T>) -> Self {
         let background = Self::empty();
         background.add_durable(call);
@@ -81,7 +78,7 @@ impl Background {
         background
     }
 
-    /// Adds what runs in the process.
+    /// Adds what runs in the process. Once the response is complete, it is dropped and an error is logged.
     #[track_caller]
     pub fn add_task(&self, task: impl IntoTask) {
         let task = task.into_task();
@@ -93,7 +90,11 @@ impl Background {
         list.tasks.push(Waiting { task: Box::new(task), span: Span::current() });
     }
 
-    /// Adds a call to be stored, and answers the id of its job.
+    /// Adds a call to be stored, and answers the id of its job: the one that the call was [given](Call::id), or a new
+    /// one. Once the response is complete, it is dropped and an error is logged.
+    ///
+    /// # Panics
+    /// Where the operating system has no randomness to give.
     pub fn add_durable<T>(&self, call: Call<T>) -> JobId {
         let id = call.job_id().unwrap_or_else(|| IDS.job(SystemClock.now()));
         let mut list = self.lock();
@@ -106,7 +107,8 @@ impl Background {
         id
     }
 
-    /// The id of the job that the first durable call becomes; `None` where there is none.
+    /// The id of the job that the first durable call becomes, for the response to tell; `None` where there is none. A
+    /// call with a [`key`](Call::key) whose job is there already becomes no new job: this id names nothing then.
     pub fn job_id(&self) -> Option<JobId> {
         self.lock().ids.first().copied()
     }
@@ -116,19 +118,19 @@ impl Background {
         self.lock().ids.clone()
     }
 
-    /// Runs all tasks of this list only if the body was sent whole.
+    /// Runs this list only if the body was sent whole. Default: also where it failed, or the client left before its end.
     pub fn only_if_sent(self) -> Self {
         self.lock().policy.only_if_sent = true;
         self
     }
 
-    /// Runs all tasks of this list also where the handler failed.
+    /// Runs this list also where the handler failed. Default: a list of the request runs only where it did not.
     pub fn even_on_error(self) -> Self {
         self.lock().policy.even_on_error = true;
         self
     }
 
-    /// Attaches it to a response, after what is attached already.
+    /// Attaches it to a response, after what is attached already. Twice is once.
     pub fn attach<B>(&self, response: &mut http::Response<B>) {
         self.attach_to(response.extensions_mut());
     }

@@ -20,16 +20,17 @@ pub struct BackgroundLayerBuilder {
     hold: Duration,
 }
 
-/// What to do with requests while no more tasks can be taken.
+/// What to do with requests while as many tasks wait as may. Durable calls need no room.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// Answers 503 before the handler runs.
+    /// Answers 503 with `Retry-After: 1` and no body, before the handler runs.
     #[default]
     Reject,
-    /// Holds requests before the handler until there is room.
+    /// Holds requests before the handler until there is room: the service is not ready then.
     Wait,
-    /// Runs the handler and drops its tasks, which is reported and counted.
+    /// Runs the handler and drops the tasks that find no room, which is logged, reported and counted in
+    /// [`stats`](BackgroundLayer::stats).
     Drop,
 }
 
@@ -52,13 +53,13 @@ impl BackgroundLayerBuilder {
         self
     }
 
-    /// How many tasks run at once; at least 1.
+    /// How many tasks run at once, a list counting as one; at least 1. Default: 1,000.
     pub fn concurrency(mut self, tasks: usize) -> Self {
         self.runner = self.runner.concurrency(tasks);
         self
     }
 
-    /// How many tasks may wait to run. Zero: none.
+    /// How many tasks may wait while that many run. Zero: none. Default: 10,000.
     pub fn queue(mut self, tasks: usize) -> Self {
         self.runner = self.runner.queue(tasks);
         self
@@ -70,19 +71,22 @@ impl BackgroundLayerBuilder {
         self
     }
 
-    /// Called with every failure, after it was logged.
+    /// Sets a callback for failures, after they were logged: of tasks, panics included; tasks that were dropped for want
+    /// of room; calls that could not be stored. It should not block; should it panic, that is logged. Default: none.
     pub fn on_error(mut self, callback: impl Fn(&TaskFailure<'_>) + Send + Sync + 'static) -> Self {
         self.runner = self.runner.on_error(callback);
         self
     }
 
-    /// The header with the request's id. Default: `x-request-id`.
+    /// The header with the request's id, read from the request, else from the response. Logs, failures and the report of
+    /// a shutdown name it. Default: `x-request-id`.
     pub fn request_id_header(mut self, name: HeaderName) -> Self {
         self.request_id = name;
         self
     }
 
-    /// Gives a value to the tasks that take one of its type as `#[state]`.
+    /// Gives a value to the calls in this process that take one of its type as `#[state]`, in place of an earlier one of
+    /// that type.
     pub fn state<S: Clone + Send + Sync + 'static>(mut self, value: S) -> Self {
         self.runner = self.runner.state(value);
         self
@@ -100,7 +104,9 @@ impl BackgroundLayerBuilder {
         self
     }
 
-    /// How long durable calls wait for the end of their response at most, should this process be gone. Default: 15 s.
+    /// How long after this process died a durable call may run that was stored for a response under way; at least
+    /// 100 ms. It is renewed every third of this while responses last, so that a store which cannot be reached for two
+    /// thirds of it may have jobs run before their responses are complete. Default: 15 s.
     pub fn hold(mut self, hold: Duration) -> Self {
         self.hold = hold;
         self

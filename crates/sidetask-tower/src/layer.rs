@@ -10,7 +10,7 @@ use crate::builder::BackgroundLayerBuilder;
 use crate::service::BackgroundService;
 use crate::shared::Shared;
 
-/// Runs the [`Background`](crate::Background) of responses once these are complete. Clones share everything.
+#[doc = include_str!("../docs/layer.md")]
 #[derive(Clone, Debug)]
 pub struct BackgroundLayer(Arc<Shared>);
 
@@ -20,7 +20,7 @@ impl BackgroundLayer {
         Self::builder().client(client).build().expect("the default settings are valid")
     }
 
-    /// A layer with the default settings where there is no store: durable calls are refused.
+    /// A layer with the default settings where there is no store: durable calls are answered with 500.
     pub fn in_process() -> Self {
         Self::builder().build().expect("the default settings are valid")
     }
@@ -34,13 +34,20 @@ impl BackgroundLayer {
         Self(Arc::new(shared))
     }
 
-    /// How many tasks run, wait and ran.
+    /// How many tasks run and wait at this moment, and what became of the others. Jobs are their store's to count.
     pub fn stats(&self) -> RunnerStats {
         self.0.runner.stats()
     }
 
-    /// Waits for the tasks of all responses, at most this long, and says what did not finish. Shut the server down
-    /// first.
+    /// Waits until all tasks have ended and all jobs are let go, and closes; after `within` it closes all the same, drops
+    /// what is left, and the report names it. Stop the server first: responses that come after this lose their tasks,
+    /// which is logged, and are answered with 503 where they have durable calls.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    ///
+    /// # Panics
+    /// Outside of a tokio runtime with time enabled.
     pub async fn shutdown(&self, within: Duration) -> RunnerReport {
         let Some(holder) = &self.0.holder else { return self.0.runner.shutdown(within).await };
         let (mut report, letting_go) = tokio::join!(self.0.runner.shutdown(within), holder.runner.shutdown(within));

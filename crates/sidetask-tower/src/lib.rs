@@ -1,4 +1,4 @@
-//! Background tasks that start when a web response is complete.
+#![doc = include_str!("../docs/crate.md")]
 
 mod after;
 #[cfg(feature = "axum")]
