@@ -86,22 +86,22 @@ impl After {
             let _ = sender.send(Err(self.unstored(&names, no_client(&names))));
             return stored;
         };
-        let (span, origin) = (self.span.clone(), self.origin());
-        let keeping = Arc::clone(&holder);
+        let (shared, span, origin) = (Arc::clone(&self.shared), self.span.clone(), self.origin());
+        let (keeping, kinds) = (Arc::clone(&holder), names.clone());
         let storing = async move {
             let stored = match keeping.hold(wanted).await {
                 Ok(held) => {
                     self.held = held;
                     Ok(self)
                 }
-                Err(error) => Err(self.unstored(&names, error)),
+                Err(error) => Err(self.unstored(&kinds, error)),
             };
             // Nobody waits for it where the client is gone, and then it is dropped here.
             let _ = sender.send(stored);
         };
         let prepared = holder.runner.prepare(Task::once(storing).named("storing jobs"));
-        if let Err(error) = prepared.and_then(|prepared| prepared.follows(span).origin(origin).start()) {
-            tracing::warn!(%error, "calls cannot be stored any more");
+        if let Err(error) = prepared.and_then(|prepared| prepared.follows(span).origin(origin.clone()).start()) {
+            shared.runner.report(&TaskFailure::new(&names, &error).origin(origin.as_deref()));
         }
         stored
     }

@@ -90,7 +90,8 @@ mod tests {
         use Ending::{Failed, Gone, Sent};
         // Whether it is at its end when it begins, its declared length, whether it has a body; what comes; where it is
         // told, the drop being after all steps.
-        let cases: &[(&str, bool, Option<u64>, bool, &[Step], usize, Ending)] = &[
+        type Case = (&'static str, bool, Option<u64>, bool, &'static [Step], usize, Ending);
+        let cases: &[Case] = &[
             ("sized", false, Some(3), true, &[LAST], 0, Sent),
             ("empty, never polled", true, Some(0), true, &[], 0, Sent),
             ("stream", false, None, true, &[DATA, DATA, Step::End], 2, Sent),

@@ -1,5 +1,7 @@
 //! How long durable calls are held, on a clock moved by hand.
 
+use std::future::Future as _;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::Response;
@@ -70,6 +72,50 @@ async fn holds_begin_to_be_renewed_again_after_a_time_with_none() {
 }
 
 #[tokio::test]
+async fn a_shutdown_waits_until_jobs_are_let_go_and_names_what_it_could_not() {
+    let (jobs, store, _) = recording::client();
+    let layer = BackgroundLayer::new(jobs.clone());
+    let (response, ids) = respond(&layer, &[0]).await;
+    let gate = store.hold_changes();
+    read(response, Client::ReadsAll).await;
+    let mut shutdown = Box::pin(layer.shutdown(LONG));
+    for _ in 0..10 {
+        assert!(shutdown.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(1);
+    assert!(shutdown.await.is_clean());
+    assert_eq!(jobs.job(ids[0]).await.unwrap().unwrap().state, State::Available);
+
+    let layer = BackgroundLayer::new(jobs);
+    read(respond(&layer, &[0]).await.0, Client::ReadsAll).await;
+    let report = layer.shutdown(Duration::from_millis(20)).await;
+    assert_eq!(report.unfinished.len(), 1, "{report}");
+    assert_eq!(report.unfinished[0].name, "letting jobs go");
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_late_does_not_put_off_a_job_that_is_let_go() {
+    let (jobs, store, clock) = recording::client();
+    let layer = BackgroundLayer::new(jobs.clone());
+    let (response, ids) = respond(&layer, &[6]).await;
+    let gate = store.hold_changes();
+    clock.advance(THIRD);
+    // Once as many have run as are ready, the renewal is on its way to the store.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    read(response, Client::ReadsAll).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    gate.add_permits(2);
+    assert!(layer.shutdown(LONG).await.is_clean());
+    assert_eq!(store.changes(), [(1, Change::Reschedule(HOLD)), (1, Change::Reschedule(Duration::from_secs(1)))]);
+    assert_eq!(standing(&jobs.job(ids[0]).await.unwrap().unwrap(), clock.now()), (State::Scheduled, 1_000));
+}
+
+#[tokio::test]
 async fn a_hold_lapses_where_nobody_renews_it() {
     let (jobs, store, clock) = recording::client();
     let layer = BackgroundLayer::new(jobs.clone());
@@ -81,16 +127,16 @@ async fn a_hold_lapses_where_nobody_renews_it() {
 
 #[tokio::test]
 async fn a_call_with_a_delay_is_due_at_its_own_time_however_long_the_response_takes() {
-    // Delays of the calls, how many thirds of the hold the response takes, and until when each job waits then.
-    let cases: [(&[u64], usize, &[(State, u128)]); 3] = [
-        (&[0, 10, 60], 0, &[(State::Available, 0), (State::Scheduled, 10_000), (State::Scheduled, 60_000)]),
-        (&[0, 10, 60], 1, &[(State::Available, 0), (State::Scheduled, 5_000), (State::Scheduled, 55_000)]),
-        (&[0, 10, 60], 10, &[(State::Available, 0), (State::Available, 0), (State::Scheduled, 10_000)]),
+    // How many thirds of the hold the response takes, and how long each job waits then.
+    let cases = [
+        (0, [(State::Available, 0), (State::Scheduled, 10_000), (State::Scheduled, 60_000)]),
+        (1, [(State::Available, 0), (State::Scheduled, 5_000), (State::Scheduled, 55_000)]),
+        (10, [(State::Available, 0), (State::Available, 0), (State::Scheduled, 10_000)]),
     ];
-    for (delays, thirds, expected) in cases {
+    for (thirds, expected) in cases {
         let (jobs, store, clock) = recording::client();
         let layer = BackgroundLayer::new(jobs.clone());
-        let (response, ids) = respond(&layer, delays).await;
+        let (response, ids) = respond(&layer, &[0, 10, 60]).await;
         for round in 1..=thirds {
             clock.advance(THIRD);
             until("a renewal", async || store.changes().len() >= round).await;
@@ -102,7 +148,7 @@ async fn a_call_with_a_delay_is_due_at_its_own_time_however_long_the_response_ta
         assert!(layer.shutdown(LONG).await.is_clean());
         for (id, expected) in ids.iter().zip(expected) {
             let job = jobs.job(*id).await.unwrap().unwrap();
-            assert_eq!(standing(&job, clock.now()), *expected, "{thirds}");
+            assert_eq!(standing(&job, clock.now()), expected, "{thirds}");
         }
     }
 }

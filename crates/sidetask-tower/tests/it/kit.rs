@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body::{Body, Frame};
+use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use sidetask::{JobRecord, State, Task};
 use sidetask_tower::{BackgroundBody, BackgroundLayer};
@@ -52,11 +52,20 @@ impl Ran {
 
 /// A body that gives these frames, one a poll. Its end is seen only by polling.
 #[derive(Debug)]
-pub(crate) struct Frames(VecDeque<Result<Frame<Bytes>, &'static str>>);
+pub(crate) struct Frames {
+    frames: VecDeque<Result<Frame<Bytes>, &'static str>>,
+    size: SizeHint,
+}
 
 impl Frames {
     pub(crate) fn new(frames: impl IntoIterator<Item = Result<Frame<Bytes>, &'static str>>) -> Self {
-        Self(frames.into_iter().collect())
+        Self { frames: frames.into_iter().collect(), size: SizeHint::default() }
+    }
+
+    /// Says how many bytes it has.
+    pub(crate) fn sized(mut self, bytes: u64) -> Self {
+        self.size = SizeHint::with_exact(bytes);
+        self
     }
 
     /// Two frames of three bytes.
@@ -79,7 +88,11 @@ impl Body for Frames {
     type Error = &'static str;
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, &'static str>>> {
-        Poll::Ready(self.0.pop_front())
+        Poll::Ready(self.frames.pop_front())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.size.clone()
     }
 }
 

@@ -13,9 +13,16 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::kit::{Client, Frames, Ran, call, get, read};
 
-/// The events of level ERROR, and which span of which name follows from which. Clones are one record.
+/// What was logged. Clones are one record.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<(Vec<String>, Vec<(String, String)>)>>);
+struct Log(Arc<Mutex<Logged>>);
+
+#[derive(Default)]
+struct Logged {
+    errors: Vec<String>,
+    /// The names of spans, and of those that they follow from.
+    follows: Vec<(String, String)>,
+}
 
 impl Log {
     fn install(&self) -> tracing::subscriber::DefaultGuard {
@@ -23,11 +30,11 @@ impl Log {
     }
 
     fn errors(&self) -> Vec<String> {
-        self.0.lock().unwrap().0.clone()
+        self.0.lock().unwrap().errors.clone()
     }
 
     fn follows(&self) -> Vec<(String, String)> {
-        self.0.lock().unwrap().1.clone()
+        self.0.lock().unwrap().follows.clone()
     }
 }
 
@@ -36,13 +43,13 @@ impl<S: tracing::Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Log {
         if *event.metadata().level() == tracing::Level::ERROR {
             let mut text = Text(String::new());
             event.record(&mut text);
-            self.0.lock().unwrap().0.push(text.0);
+            self.0.lock().unwrap().errors.push(text.0);
         }
     }
 
     fn on_follows_from(&self, id: &span::Id, follows: &span::Id, cx: Context<'_, S>) {
         let name = |id: &span::Id| cx.span(id).unwrap().name().to_owned();
-        self.0.lock().unwrap().1.push((name(id), name(follows)));
+        self.0.lock().unwrap().follows.push((name(id), name(follows)));
     }
 }
 

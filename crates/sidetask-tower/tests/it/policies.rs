@@ -24,8 +24,8 @@ async fn nothing_runs_before_the_body_is_complete() {
 
 #[tokio::test]
 async fn only_lists_that_ask_for_it_depend_on_whether_the_body_was_sent() {
-    let cases: [(fn() -> Frames, Client, &[&str]); 4] = [
-        (Frames::two, Client::ReadsAll, &["always", "if sent"]),
+    let cases = [
+        (Frames::two as fn() -> Frames, Client::ReadsAll, &["always", "if sent"][..]),
         (Frames::broken, Client::ReadsAll, &["always"]),
         (Frames::two, Client::LeavesAfterOneFrame, &["always"]),
         (Frames::two, Client::LeavesBeforeTheBody, &["always"]),
@@ -77,11 +77,23 @@ async fn a_body_that_its_status_forbids_counts_as_sent() {
 
 #[tokio::test]
 async fn a_body_of_declared_length_is_sent_with_its_last_byte() {
-    for (frames, expected) in [(1, &[][..]), (2, &["after"])] {
+    let declared_by_header = || {
+        let mut response = Response::new(Frames::two());
+        response.headers_mut().insert(http::header::CONTENT_LENGTH, 6.into());
+        response
+    };
+    // Servers declare the exact length of a body where no header does.
+    let declared_by_body = || Response::new(Frames::two().sized(6));
+    let cases: [(&dyn Fn() -> Response<Frames>, _, &[&str]); 4] = [
+        (&declared_by_header, 1, &[]),
+        (&declared_by_header, 2, &["after"]),
+        (&declared_by_body, 1, &[]),
+        (&declared_by_body, 2, &["after"]),
+    ];
+    for (respond, frames, expected) in cases {
         let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
         let response = get(&layer, async |_| {
-            let mut response = Response::new(Frames::two());
-            response.headers_mut().insert(http::header::CONTENT_LENGTH, 6.into());
+            let mut response = respond();
             Background::new(ran.task("after")).only_if_sent().attach(&mut response);
             response
         })

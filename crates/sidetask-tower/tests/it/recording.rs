@@ -10,6 +10,7 @@ use sidetask::core::{
 };
 use sidetask::{Client, Clock, Error, Filter, JobId, JobRecord, MemoryStore, Page, State, Stats};
 use sidetask_testing::ManualClock;
+use tokio::sync::Semaphore;
 
 #[derive(Debug)]
 pub(crate) struct Recording {
@@ -18,6 +19,8 @@ pub(crate) struct Recording {
     is_down: AtomicBool,
     /// How many jobs each enqueueing had.
     batches: Mutex<Vec<usize>>,
+    /// Changes wait for a permit of this one, where there is one.
+    gate: Mutex<Option<Arc<Semaphore>>>,
     changes: Mutex<Vec<(Vec<JobId>, Change)>>,
 }
 
@@ -28,6 +31,7 @@ pub(crate) fn client() -> (Client, Arc<Recording>, ManualClock) {
         inner: Arc::new(MemoryStore::builder().clock(clock.clone()).build()),
         is_down: AtomicBool::new(false),
         batches: Mutex::default(),
+        gate: Mutex::default(),
         changes: Mutex::default(),
     });
     (Client::new(Arc::clone(&store) as Arc<dyn Store>), store, clock)
@@ -36,6 +40,13 @@ pub(crate) fn client() -> (Client, Arc<Recording>, ManualClock) {
 impl Recording {
     pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    /// Lets changes wait for permits.
+    pub(crate) fn hold_changes(&self) -> Arc<Semaphore> {
+        let gate = Arc::new(Semaphore::new(0));
+        *self.gate.lock().unwrap() = Some(Arc::clone(&gate));
+        gate
     }
 
     pub(crate) fn batches(&self) -> Vec<usize> {
@@ -67,6 +78,10 @@ impl Store for Recording {
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
         self.check()?;
+        let gate = self.gate.lock().unwrap().clone();
+        if let Some(gate) = gate {
+            gate.acquire().await.unwrap().forget();
+        }
         let answer = self.inner.change(ids.clone(), change).await;
         self.changes.lock().unwrap().push((ids, change));
         answer

@@ -44,6 +44,26 @@ async fn after_a_shutdown_tasks_are_dropped_and_told_of() {
     assert!(ran.names().is_empty());
 }
 
+#[tokio::test]
+async fn after_a_shutdown_durable_calls_are_answered_with_503_and_told_of() {
+    let (told, mut failures) = tokio::sync::mpsc::unbounded_channel();
+    let (jobs, store, _) = crate::recording::client();
+    let layer = BackgroundLayer::builder().client(jobs).on_error(move |failure| {
+        told.send((failure.name.to_owned(), failure.error.is_closed())).unwrap();
+    });
+    let layer = layer.build().unwrap();
+    layer.shutdown(LONG).await;
+    let response = get(&layer, async |_| {
+        let mut response = Response::new(Frames::two());
+        Background::durable(sidetask::Call::new("mail", ())).attach(&mut response);
+        response
+    })
+    .await;
+    assert_eq!(response.status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(failures.recv().await.unwrap(), ("mail".to_owned(), true));
+    assert!(store.batches().is_empty());
+}
+
 #[test]
 fn a_body_dropped_outside_of_the_runtime_starts_its_tasks_on_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
