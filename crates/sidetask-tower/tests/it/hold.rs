@@ -1,7 +1,5 @@
 //! How long durable calls are held, on a clock moved by hand.
 
-use std::future::Future as _;
-use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::Response;
@@ -71,7 +69,7 @@ async fn holds_begin_to_be_renewed_again_after_a_time_with_none() {
     assert_eq!(store.changes()[1], (1, Change::Reschedule(HOLD)));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_shutdown_waits_until_jobs_are_let_go_and_names_what_it_could_not() {
     let (jobs, store, _) = recording::client();
     let layer = BackgroundLayer::new(jobs.clone());
@@ -79,10 +77,7 @@ async fn a_shutdown_waits_until_jobs_are_let_go_and_names_what_it_could_not() {
     let gate = store.hold_changes();
     read(response, Client::ReadsAll).await;
     let mut shutdown = Box::pin(layer.shutdown(LONG));
-    for _ in 0..10 {
-        assert!(shutdown.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        tokio::task::yield_now().await;
-    }
+    assert!(tokio::time::timeout(LONG / 2, &mut shutdown).await.is_err());
     gate.add_permits(1);
     assert!(shutdown.await.is_clean());
     assert_eq!(jobs.job(ids[0]).await.unwrap().unwrap().state, State::Available);
@@ -101,14 +96,12 @@ async fn a_renewal_that_is_late_does_not_put_off_a_job_that_is_let_go() {
     let (response, ids) = respond(&layer, &[6]).await;
     let gate = store.hold_changes();
     clock.advance(THIRD);
-    // Once as many have run as are ready, the renewal is on its way to the store.
-    for _ in 0..10 {
-        tokio::task::yield_now().await;
-    }
+    until("the renewal to be on its way", async || store.asked() == 1).await;
     read(response, Client::ReadsAll).await;
     for _ in 0..10 {
         tokio::task::yield_now().await;
     }
+    assert_eq!(store.asked(), 1, "the job is let go after the renewal");
     gate.add_permits(2);
     assert!(layer.shutdown(LONG).await.is_clean());
     assert_eq!(store.changes(), [(1, Change::Reschedule(HOLD)), (1, Change::Reschedule(Duration::from_secs(1)))]);

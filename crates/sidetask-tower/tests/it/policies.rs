@@ -84,11 +84,11 @@ async fn a_body_of_declared_length_is_sent_with_its_last_byte() {
     };
     // Servers declare the exact length of a body where no header does.
     let declared_by_body = || Response::new(Frames::two().sized(6));
-    let cases: [(&dyn Fn() -> Response<Frames>, _, &[&str]); 4] = [
-        (&declared_by_header, 1, &[]),
-        (&declared_by_header, 2, &["after"]),
-        (&declared_by_body, 1, &[]),
-        (&declared_by_body, 2, &["after"]),
+    let cases = [
+        (declared_by_header as fn() -> Response<Frames>, 1, &[][..]),
+        (declared_by_header, 2, &["after"]),
+        (declared_by_body, 1, &[]),
+        (declared_by_body, 2, &["after"]),
     ];
     for (respond, frames, expected) in cases {
         let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());

@@ -1,6 +1,6 @@
 //! A store that notes what it is asked, and fails when it is told to.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -19,6 +19,8 @@ pub(crate) struct Recording {
     is_down: AtomicBool,
     /// How many jobs each enqueueing had.
     batches: Mutex<Vec<usize>>,
+    /// How many changes were begun.
+    asked: AtomicUsize,
     /// Changes wait for a permit of this one, where there is one.
     gate: Mutex<Option<Arc<Semaphore>>>,
     changes: Mutex<Vec<(Vec<JobId>, Change)>>,
@@ -31,6 +33,7 @@ pub(crate) fn client() -> (Client, Arc<Recording>, ManualClock) {
         inner: Arc::new(MemoryStore::builder().clock(clock.clone()).build()),
         is_down: AtomicBool::new(false),
         batches: Mutex::default(),
+        asked: AtomicUsize::new(0),
         gate: Mutex::default(),
         changes: Mutex::default(),
     });
@@ -40,6 +43,10 @@ pub(crate) fn client() -> (Client, Arc<Recording>, ManualClock) {
 impl Recording {
     pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 
     /// Lets changes wait for permits.
@@ -78,6 +85,7 @@ impl Store for Recording {
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
         self.check()?;
+        self.asked.fetch_add(1, Ordering::SeqCst);
         let gate = self.gate.lock().unwrap().clone();
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
