@@ -5,22 +5,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::HeaderValue;
-use sidetask::{Error, Prepared, Task, TaskFailure};
+use sidetask::{Error, Prepared, Refused, Task, TaskFailure};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tracing::Span;
 
 use crate::Background;
-use crate::background::{Contents, Durable, Waiting};
+use crate::background::{Contents, Durable, Preparing};
+use crate::carry::Lists;
 use crate::completion::Ending;
-use crate::durable::{Held, Wanted, kinds};
+use crate::durable::{From, Held, Wanted, kinds, no_runtime};
 use crate::shared::Shared;
 
 /// The lists of one response, and what is needed to run them from anywhere. Dropped unsettled, it takes the client to be
 /// gone.
 pub(crate) struct After {
     shared: Arc<Shared>,
-    lists: Vec<Background>,
+    lists: Lists,
     held: Vec<Held>,
     origin: Option<HeaderValue>,
     span: Span,
@@ -32,8 +33,8 @@ pub(crate) type Stored = oneshot::Receiver<Result<After, Error>>;
 
 impl After {
     /// Of the lists that no other layer took.
-    pub(crate) fn of(shared: Arc<Shared>, mut lists: Vec<Background>, origin: Option<HeaderValue>) -> Self {
-        lists.retain(Background::take);
+    pub(crate) fn of(shared: Arc<Shared>, mut lists: Lists, origin: Option<HeaderValue>) -> Self {
+        lists.retain(|list| list.take());
         let runtime = Handle::try_current().ok();
         Self { shared, lists, held: Vec::new(), origin, span: Span::current(), runtime }
     }
@@ -86,8 +87,8 @@ impl After {
             let _ = sender.send(Err(self.unstored(&names, no_client(&names))));
             return stored;
         };
-        let (shared, span, origin) = (Arc::clone(&self.shared), self.span.clone(), self.origin());
-        let (keeping, kinds) = (Arc::clone(&holder), names.clone());
+        let (shared, span, runtime) = (Arc::clone(&self.shared), self.span.clone(), self.runtime.clone());
+        let (origin, keeping, kinds) = (self.origin(), Arc::clone(&holder), names.clone());
         let storing = async move {
             let stored = match keeping.hold(wanted).await {
                 Ok(held) => {
@@ -99,8 +100,8 @@ impl After {
             // Nobody waits for it where the client is gone, and then it is dropped here.
             let _ = sender.send(stored);
         };
-        let prepared = holder.runner.prepare(Task::once(storing).named("storing jobs"));
-        if let Err(error) = prepared.and_then(|prepared| prepared.follows(span).origin(origin.clone()).start()) {
+        let from = From { runtime: runtime.as_ref(), span: &span, origin: origin.clone() };
+        if let Err(error) = holder.begin(Task::once(storing).named("storing jobs"), from) {
             shared.runner.report(&TaskFailure::new(&names, &error).origin(origin.as_deref()));
         }
         stored
@@ -119,11 +120,12 @@ impl After {
             return;
         }
         let settled = catch_unwind(AssertUnwindSafe(|| {
-            let _runtime = self.runtime.as_ref().map(Handle::enter);
             if let Some(holder) = self.shared.holder.as_ref().filter(|_| !held.is_empty()) {
-                holder.let_go(held, ending == Ending::Sent, self.origin());
+                holder.let_go(held, ending == Ending::Sent, self.from());
             }
-            lists.iter().flat_map(|list| self.due(list.end(), ending)).for_each(|task| self.start(task));
+            for list in &lists {
+                self.due(list.end(), ending).into_iter().for_each(|task| self.start(task));
+            }
         }));
         if settled.is_err() {
             tracing::error!("background tasks were lost to a panic where they were to start");
@@ -131,10 +133,10 @@ impl After {
     }
 
     /// What runs of a list after this ending. Of its calls only those are left that were not held: they are stored now.
-    fn due(&self, contents: Contents, ending: Ending) -> Vec<Waiting> {
+    fn due(&self, contents: Contents, ending: Ending) -> Preparing {
         let Contents { policy, tasks, durable } = contents;
         if policy.only_if_sent && ending != Ending::Sent {
-            return Vec::new();
+            return Preparing::new();
         }
         if !durable.is_empty() {
             self.store_late(durable);
@@ -142,14 +144,20 @@ impl After {
         tasks
     }
 
-    fn start(&self, task: Waiting) {
-        let (name, place) = (task.name(), task.place());
-        let prepared = task.prepare(&self.shared.runner, &self.span).map(|task| task.origin(self.origin()));
-        let start = if self.shared.drops_when_full() { Prepared::start } else { Prepared::start_over_limit };
-        if let Err(error) = prepared.and_then(start) {
-            let mut failure = TaskFailure::new(&name, &error);
-            failure.place = Some(place);
-            self.report(failure);
+    fn start(&self, task: Prepared) {
+        let Some(runtime) = &self.runtime else {
+            self.report(TaskFailure::new(&task.name(), &no_runtime(&task.name())).place(task.place()));
+            return;
+        };
+        let task = task.follows(&self.span).origin(self.origin());
+        let runner = &self.shared.runner;
+        let started = if self.shared.drops_when_full() {
+            runner.start(runtime, task)
+        } else {
+            runner.start_over_limit(runtime, task)
+        };
+        if let Err(Refused { error, task, .. }) = started {
+            self.report(TaskFailure::new(&task.name(), &error).place(task.place()));
         }
     }
 
@@ -160,20 +168,22 @@ impl After {
             None => Err(no_client(&names)),
             Some(holder) => {
                 let (shared, origin, kinds) = (Arc::clone(&self.shared), self.origin(), names.clone());
-                let runner = holder.runner.clone();
+                let storer = Arc::clone(&holder);
                 let storing = async move {
-                    if let Err(error) = holder.store(late).await {
+                    if let Err(error) = storer.store(late).await {
                         shared.runner.report(&TaskFailure::new(&kinds, &error).origin(origin.as_deref()));
                     }
                 };
-                runner
-                    .prepare(Task::once(storing).named("storing jobs"))
-                    .and_then(|prepared| prepared.follows(self.span.clone()).origin(self.origin()).start())
+                holder.begin(Task::once(storing).named("storing jobs"), self.from())
             }
         };
         if let Err(error) = stored {
             self.report(TaskFailure::new(&names, &error));
         }
+    }
+
+    fn from(&self) -> From<'_> {
+        From { runtime: self.runtime.as_ref(), span: &self.span, origin: self.origin() }
     }
 
     fn report(&self, failure: TaskFailure<'_>) {

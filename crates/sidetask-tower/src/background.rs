@@ -1,12 +1,11 @@
 //! What runs after one response, as handlers see it.
 
 use std::fmt;
-use std::panic::Location;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sidetask::core::IdSource;
-use sidetask::{Call, Clock, Error, IntoTask, JobId, Prepared, Runner, SystemClock, Task};
-use tracing::Span;
+use sidetask::{Call, Clock, IntoTask, JobId, Prepared, SystemClock};
+use smallvec::SmallVec;
 
 use crate::carry::{Attached, Slot};
 
@@ -22,11 +21,14 @@ struct List {
     stage: Stage,
     attached: bool,
     policy: Policy,
-    tasks: Vec<Waiting>,
+    tasks: Preparing,
     durable: Vec<Durable>,
     /// Those of all calls ever added.
     ids: Vec<JobId>,
 }
+
+/// Most responses have one.
+pub(crate) type Preparing = SmallVec<[Prepared; 1]>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -81,13 +83,13 @@ impl Background {
     /// Adds what runs in the process. Once the response is complete, it is dropped and an error is logged.
     #[track_caller]
     pub fn add_task(&self, task: impl IntoTask) {
-        let task = task.into_task();
+        let task = Prepared::new(task);
         let mut list = self.lock();
         if list.stage == Stage::Over {
             tracing::error!(task = task.name(), "a task was added after the response was complete: it does not run");
             return;
         }
-        list.tasks.push(Waiting { task: Box::new(task), span: Span::current() });
+        list.tasks.push(task);
     }
 
     /// Adds a call to be stored, and answers the id of its job: the one that the call was [given](Call::id), or a new
@@ -147,7 +149,7 @@ impl Background {
             stage: Stage::Loose,
             attached: false,
             policy: Policy::default(),
-            tasks: Vec::new(),
+            tasks: Preparing::new(),
             durable: Vec::new(),
             ids: Vec::new(),
         };
@@ -205,50 +207,8 @@ impl Background {
 /// What a list had when it ended.
 pub(crate) struct Contents {
     pub(crate) policy: Policy,
-    pub(crate) tasks: Vec<Waiting>,
+    pub(crate) tasks: Preparing,
     pub(crate) durable: Vec<Durable>,
-}
-
-/// A task, and the span that it follows from.
-pub(crate) struct Waiting {
-    task: Box<dyn Prepare>,
-    span: Span,
-}
-
-impl Waiting {
-    pub(crate) fn name(&self) -> String {
-        self.task.name()
-    }
-
-    pub(crate) fn place(&self) -> &'static Location<'static> {
-        self.task.place()
-    }
-
-    /// Gets it ready, to follow from the span that was current where it was added; where there was none, from `span`.
-    pub(crate) fn prepare(self, runner: &Runner, span: &Span) -> Result<Prepared, Error> {
-        let span = if self.span.is_none() { span.clone() } else { self.span };
-        Ok(self.task.prepare(runner)?.follows(span))
-    }
-}
-
-trait Prepare: Send {
-    fn name(&self) -> String;
-    fn place(&self) -> &'static Location<'static>;
-    fn prepare(self: Box<Self>, runner: &Runner) -> Result<Prepared, Error>;
-}
-
-impl<T: Send + 'static> Prepare for Task<T> {
-    fn name(&self) -> String {
-        self.name()
-    }
-
-    fn place(&self) -> &'static Location<'static> {
-        self.place()
-    }
-
-    fn prepare(self: Box<Self>, runner: &Runner) -> Result<Prepared, Error> {
-        runner.prepare(*self)
-    }
 }
 
 /// What vanishes unseen is said.
@@ -257,7 +217,7 @@ impl Drop for List {
         if self.stage != Stage::Loose || (self.tasks.is_empty() && self.durable.is_empty()) {
             return;
         }
-        let mut names: Vec<String> = self.tasks.iter().map(Waiting::name).collect();
+        let mut names: Vec<String> = self.tasks.iter().map(Prepared::name).collect();
         names.extend(self.durable.iter().map(|durable| durable.call.kind().to_owned()));
         let names = names.join(", ");
         if self.attached {

@@ -1,30 +1,48 @@
 //! How lists travel between handlers and the layer.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+
+use smallvec::SmallVec;
 
 use crate::Background;
 
-/// What was attached to a response, in order; one of its extensions.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Attached(pub(crate) Vec<Background>);
+/// Lists, in the order in which they came. Most responses have none or one.
+pub(crate) type Lists = SmallVec<[Background; 1]>;
 
-/// The lists that handlers asked of a request, in order; one of its extensions. `None` once the response is there.
+/// What was attached to a response; one of its extensions.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attached(pub(crate) Lists);
+
+/// What handlers asked of a request; one of its extensions.
 #[derive(Clone, Debug)]
-pub(crate) struct Slot(Arc<Mutex<Option<Vec<Background>>>>);
+pub(crate) struct Slot(Arc<Asked>);
+
+#[derive(Debug)]
+struct Asked {
+    /// Set with the first, since most requests have none.
+    any: AtomicBool,
+    /// `None` once the response is there.
+    lists: Mutex<Option<Lists>>,
+}
 
 impl Slot {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+        Self(Arc::new(Asked { any: AtomicBool::new(false), lists: Mutex::new(Some(Lists::new())) }))
     }
 
     /// One that comes too late is not kept: it says so itself when it is dropped.
     pub(crate) fn register(&self, background: Background) {
-        if let Some(lists) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(lists) = &mut *self.0.lists.lock().unwrap_or_else(PoisonError::into_inner) {
             lists.push(background);
+            self.0.any.store(true, Ordering::Release);
         }
     }
 
-    pub(crate) fn close(&self) -> Vec<Background> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
+    pub(crate) fn close(&self) -> Lists {
+        if !self.0.any.load(Ordering::Acquire) {
+            return Lists::new();
+        }
+        self.0.lists.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or_default()
     }
 }

@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sidetask::core::Change;
-use sidetask::{Call, Client, Error, JobId, Runner, Task, Timestamp};
+use sidetask::{Call, Client, Error, JobId, Prepared, Runner, Task, Timestamp};
+use tokio::runtime::Handle;
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
+use tracing::Span;
 
 use crate::background::Durable;
 
@@ -37,6 +39,18 @@ struct Kept {
 pub(crate) struct Wanted {
     pub(crate) durable: Durable,
     pub(crate) only_if_sent: bool,
+}
+
+/// The response that a step is for.
+pub(crate) struct From<'a> {
+    pub(crate) runtime: Option<&'a Handle>,
+    pub(crate) span: &'a Span,
+    pub(crate) origin: Option<String>,
+}
+
+/// Of a task that the runtime is missing for.
+pub(crate) fn no_runtime(task: &str) -> Error {
+    Error::configuration(&[format!("`{task}` needs a tokio runtime, but the response was made outside of one")])
 }
 
 /// A job that is held.
@@ -80,14 +94,19 @@ impl Holder {
 
     /// Lets jobs go: those for which it `is_sent`, or that run all the same, at the time that their calls asked for; the
     /// others are cancelled. The holds are no longer renewed when this returns; the rest follows by itself.
-    pub(crate) fn let_go(self: &Arc<Self>, held: Vec<Held>, is_sent: bool, origin: Option<String>) {
+    pub(crate) fn let_go(self: &Arc<Self>, held: Vec<Held>, is_sent: bool, from: From<'_>) {
         self.forget(&held);
         let holder = Arc::clone(self);
         let release = async move { holder.release(held, is_sent).await };
-        let prepared = self.runner.prepare(Task::once(release).named("letting jobs go"));
-        if let Err(error) = prepared.and_then(|prepared| prepared.origin(origin).start()) {
+        if let Err(error) = self.begin(Task::once(release).named("letting jobs go"), from) {
             tracing::warn!(%error, "jobs were not let go at the end of their response: they run when their hold lapses");
         }
+    }
+
+    /// Begins a step towards the store, which a shutdown waits for.
+    pub(crate) fn begin(&self, step: Task<()>, from: From<'_>) -> Result<(), Error> {
+        let runtime = from.runtime.ok_or_else(|| no_runtime(&step.name()))?;
+        Ok(self.runner.start(runtime, Prepared::new(step).follows(from.span).origin(from.origin))?)
     }
 
     async fn release(&self, held: Vec<Held>, is_sent: bool) {

@@ -72,6 +72,7 @@ where
             slot: slot.clone(),
             id: request.headers().get(&self.shared.request_id).cloned(),
             is_head: request.method() == Method::HEAD,
+            is_over: false,
         };
         request.extensions_mut().insert(slot);
         ResponseFuture { handler: Some(self.inner.call(request)), stage: Stage::Handling(pending) }
@@ -115,6 +116,8 @@ struct Pending {
     slot: Slot,
     id: Option<HeaderValue>,
     is_head: bool,
+    /// The response is there.
+    is_over: bool,
 }
 
 struct Storing<B> {
@@ -158,7 +161,8 @@ where
 
 impl Pending {
     /// The response, or what it has to wait for.
-    fn respond<B: Body>(self, mut response: Response<B>) -> Result<Response<BackgroundBody<B>>, Box<Storing<B>>> {
+    fn respond<B: Body>(mut self, mut response: Response<B>) -> Result<Response<BackgroundBody<B>>, Box<Storing<B>>> {
+        self.is_over = true;
         let mut lists = self.slot.close();
         if let Some(Attached(attached)) = response.extensions_mut().remove() {
             lists.extend(attached);
@@ -187,6 +191,9 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         let lists = self.slot.close();
         if !lists.is_empty() {
             let mut after = After::of(Arc::clone(&self.shared), lists, self.id.take());

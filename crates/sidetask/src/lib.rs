@@ -49,7 +49,7 @@ pub use blocking::{BlockingPool, BlockingPoolBuilder, PoolStats};
 pub use client::{Client, ClientBuilder, Job, ProgressStream};
 pub use connect::connect;
 pub use memory::MemoryStore;
-pub use runner::{Prepared, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
+pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Enqueued, Error, Filter, Handler,
     IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, Registration, Registry,

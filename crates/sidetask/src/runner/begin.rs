@@ -10,9 +10,9 @@ use tracing::{Instrument as _, Span};
 
 use super::book::{Entry, Key, Left};
 use super::prepared::Ready;
-use super::{Runner, TaskFailure};
+use super::{Prepared, Runner, TaskFailure};
 use crate::BlockingPool;
-use crate::task::blocking::{BlockingCall, CallEnd};
+use crate::task::body::{Plain, PlainEnd};
 use crate::task::label::Label;
 use crate::tasks::Member;
 
@@ -43,61 +43,65 @@ pub(super) fn begin_in_turn(runner: &Runner, ready: Ready, key: Key) {
 
 /// Begins a task that is in the book already.
 fn begin(runner: Runner, ready: Ready, key: Key) {
-    let Ready { runtime, label, origin, mut member } = ready;
-    let span = tracing::info_span!(parent: None, "task", name = %label, origin = origin.id);
+    let Ready { runtime, task: Prepared { mut member, origin } } = ready;
+    let span = tracing::info_span!(parent: None, "task", name = %member.label(), origin = origin.id);
     span.follows_from(&origin.span);
-    drop((label, origin));
-    let call = member.take_call(&runner.0.settings.lent);
-    let running = Running { place: Place { runner, key, pool: None, is_over: false }, runtime, span, member };
-    match call {
-        Some(call) => running.on_pool(call),
-        None => running.on_runtime(Duration::ZERO),
+    let place = Place { runner, key, pool: None, is_over: false };
+    match member.plain() {
+        Some(Plain::Async(future)) => spawn(&runtime, span, place, future),
+        Some(Plain::Blocking(run)) => Running { place, span, member }.on_pool(runtime, run),
+        None => Running { place, span, member }.on_runtime(&runtime, Duration::ZERO),
     }
 }
 
-/// A task that begins.
+fn spawn(runtime: &Handle, span: Span, place: Place, ended: impl Future<Output = Result<(), Error>> + Send + 'static) {
+    let (runner, key) = (place.runner.clone(), place.key);
+    let running = async move { place.end(ended.await) };
+    // Out of the lock: a runtime that has shut down drops the future here, and with it the place.
+    let handle = if span.is_none() { runtime.spawn(running) } else { runtime.spawn(running.instrument(span)) };
+    runner.book().set_abort(key, handle.abort_handle());
+}
+
+/// A task that begins, and may have to run again.
 struct Running {
     place: Place,
-    runtime: Handle,
     span: Span,
     member: Box<dyn Member>,
 }
 
 impl Running {
-    fn on_runtime(self, wait: Duration) {
-        let Self { place, runtime, span, mut member } = self;
-        let (runner, key) = (place.runner.clone(), place.key);
-        let running = async move {
+    fn on_runtime(self, runtime: &Handle, wait: Duration) {
+        let Self { place, span, mut member } = self;
+        let runner = place.runner.clone();
+        let ended = async move {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            let outcome = member.run(&place.runner.0.settings.lent).await;
-            drop(member);
-            place.end(outcome.map_or(Ok(()), |outcome| outcome.map(drop)));
+            let outcome = member.run(&runner.0.settings.lent).await;
+            outcome.map_or(Ok(()), |outcome| outcome.map(drop))
         };
-        // Out of the lock: a runtime that has shut down drops the future here, and with it the place.
-        let handle = runtime.spawn(running.instrument(span));
-        runner.book().set_abort(key, handle.abort_handle());
+        spawn(runtime, span, place, ended);
     }
 
     /// Runs a blocking function without a task of the runtime that would only wait for it.
-    fn on_pool(mut self, BlockingCall { pool, run }: BlockingCall) {
-        let (runner, runtime) = (self.place.runner.clone(), self.runtime.clone());
+    fn on_pool(mut self, runtime: Handle, run: Box<dyn FnOnce() -> PlainEnd + Send>) {
+        let runner = self.place.runner.clone();
+        let pool = self.member.lent().within(Some(&runner.0.settings.lent)).pool();
         self.place.pool = Some(pool.clone());
+        let own_runtime = runtime.clone();
         let function = move || {
             if self.place.runner.is_given_up() {
                 return;
             }
-            match self.span.in_scope(run) {
-                CallEnd::Over(ended) => {
+            let ended = self.span.in_scope(run);
+            self.place.pool = None;
+            match ended {
+                PlainEnd::Over(ended) => {
                     let Self { place, member, .. } = self;
                     drop(member);
                     place.end(ended);
                 }
-                CallEnd::Again(wait) => {
-                    self.place.pool = None;
-                    self.on_runtime(wait);
-                }
+                PlainEnd::Again(wait) => self.on_runtime(&own_runtime, wait),
             }
         };
         runner.0.batches.add(&runner, &runtime, pool, Box::new(function));
@@ -129,7 +133,7 @@ impl Place {
 
     fn leave(&self, ended: Ended) {
         let is_failure = !matches!(ended, Ended::Completed);
-        let Left { entry, next, is_quiet } = self.runner.book().end(self.key, is_failure);
+        let Left { entry, next, is_quiet } = self.runner.change(|book| book.end(self.key, is_failure));
         let Some(Entry { label, origin, .. }) = entry else { return };
         if let Some((ready, key)) = next {
             begin_in_turn(&self.runner, ready, key);

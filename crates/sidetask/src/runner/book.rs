@@ -131,13 +131,12 @@ impl<W: Described> Book<W> {
         (running, waiting)
     }
 
-    /// Nothing is left to hold others up once it is closed.
-    pub(super) fn has_room(&self) -> bool {
-        self.running.len() < self.concurrency || self.waiting.len() < self.queue
+    pub(super) fn load(&self) -> usize {
+        self.running.len() + self.waiting.len()
     }
 
     pub(super) fn is_quiet(&self) -> bool {
-        self.running.is_empty() && self.waiting.is_empty()
+        self.load() == 0
     }
 
     pub(super) fn stats(&self) -> RunnerStats {
@@ -175,7 +174,7 @@ mod tests {
         let mut book = Book::new(1, 1);
         let first = begins(book.enter(1, false));
         assert!(matches!(book.enter(2, false), Entered::Waits));
-        assert!(!book.has_room());
+        assert_eq!(book.load(), 2);
         assert!(matches!(book.enter(3, false), Entered::IsRefused(3)));
         assert!(matches!(book.enter(4, true), Entered::Waits));
         let left = book.end(first, false);

@@ -25,6 +25,13 @@ impl<'a> TaskFailure<'a> {
         Self { name, place: None, origin: None, error }
     }
 
+    /// Says where the task was made.
+    #[must_use]
+    pub const fn place(mut self, place: &'static Location<'static>) -> Self {
+        self.place = Some(place);
+        self
+    }
+
     /// Says what it belongs to.
     #[must_use]
     pub const fn origin(mut self, origin: Option<&'a str>) -> Self {

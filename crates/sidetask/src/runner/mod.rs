@@ -1,14 +1,13 @@
 //! Tasks that run by themselves: tracked, limited, drained at the end.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use sidetask_core::Error;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tracing::Span;
 
 use crate::IntoTask;
 use crate::task::label::Label;
@@ -22,12 +21,13 @@ mod prepared;
 mod report;
 
 use batches::Batches;
-use book::Book;
+use begin::begin_in_turn;
+use book::{Book, Entered};
 pub use builder::RunnerBuilder;
 use builder::Settings;
 pub use failure::TaskFailure;
-pub use prepared::Prepared;
-use prepared::{Origin, Ready};
+use prepared::Ready;
+pub use prepared::{Prepared, Refused};
 pub use report::{RunnerReport, RunnerStats, UnfinishedTask};
 
 #[doc = include_str!("../../docs/runner.md")]
@@ -37,6 +37,10 @@ pub struct Runner(Arc<Inner>);
 struct Inner {
     settings: Settings,
     book: Mutex<Book<Ready>>,
+    /// How many tasks run and wait by the book, for who asks without its lock.
+    load: AtomicUsize,
+    /// How many tasks may run and wait.
+    most: usize,
     /// Told, one at a time, that a task may have left the queue.
     room: Notify,
     /// Told that nothing runs or waits.
@@ -58,10 +62,11 @@ impl Runner {
     }
 
     fn with(settings: Settings) -> Self {
-        let book = Mutex::new(Book::new(settings.concurrency, settings.queue));
         Self(Arc::new(Inner {
+            book: Mutex::new(Book::new(settings.concurrency, settings.queue)),
+            load: AtomicUsize::new(0),
+            most: settings.concurrency.saturating_add(settings.queue),
             settings,
-            book,
             room: Notify::new(),
             quiet: Notify::new(),
             batches: Batches::default(),
@@ -70,37 +75,59 @@ impl Runner {
     }
 
     /// Runs a task, a call or a list by itself, on the tokio runtime that this is called on: at once where fewer run than
-    /// the [concurrency](RunnerBuilder::concurrency) allows, else in its turn. What it fails with goes to the log and to
-    /// [`on_error`](RunnerBuilder::on_error).
+    /// the [concurrency](RunnerBuilder::concurrency) allows, else in its turn. Tasks begin in no certain order, since a
+    /// runtime has several threads. What one fails with goes to the log and to [`on_error`](RunnerBuilder::on_error).
+    ///
+    /// # Errors
+    /// Those of [`start`](Self::start); [`is_configuration`](Error::is_configuration) outside of a tokio runtime.
+    #[track_caller]
+    pub fn spawn(&self, task: impl IntoTask) -> Result<(), Error> {
+        let task = Prepared::new(task);
+        let Ok(runtime) = Handle::try_current() else {
+            let fault = format!("task `{}` was given to a runner outside of a tokio runtime", task.name());
+            return Err(Error::configuration(&[fault]));
+        };
+        Ok(self.start(&runtime, task)?)
+    }
+
+    /// [`spawn`](Self::spawn) for a task that was prepared, on a given runtime. Never blocks or panics, so that it can be
+    /// called from a destructor.
     ///
     /// # Errors
     /// Nothing runs then: [`is_queue_full`](Error::is_queue_full), counted as dropped; [`is_closed`](Error::is_closed)
-    /// after a shutdown; [`is_configuration`](Error::is_configuration) outside of a tokio runtime.
-    #[track_caller]
-    pub fn spawn(&self, task: impl IntoTask) -> Result<(), Error> {
-        self.prepare(task)?.start()
+    /// after a shutdown. The task comes back.
+    pub fn start(&self, runtime: &Handle, task: Prepared) -> Result<(), Refused> {
+        self.enter(runtime, task, false)
     }
 
-    /// Makes a task ready to be started later, from anywhere: it keeps the tokio runtime that this is called on, and the
-    /// tracing span that is current. Dropping what this answers drops the task.
+    /// [`start`](Self::start), whether or not the queue has room: for work that was let in before.
     ///
     /// # Errors
-    /// [`is_configuration`](Error::is_configuration) outside of a tokio runtime.
-    #[track_caller]
-    pub fn prepare(&self, task: impl IntoTask) -> Result<Prepared, Error> {
-        let task = task.into_task();
-        let label = task.label().clone();
-        let Ok(runtime) = Handle::try_current() else {
-            let fault = format!("task `{label}` was given to a runner outside of a tokio runtime");
-            return Err(Error::configuration(&[fault]));
+    /// [`is_closed`](Error::is_closed) after a shutdown; nothing runs then. The task comes back.
+    pub fn start_over_limit(&self, runtime: &Handle, task: Prepared) -> Result<(), Refused> {
+        self.enter(runtime, task, true)
+    }
+
+    fn enter(&self, runtime: &Handle, task: Prepared, must_fit: bool) -> Result<(), Refused> {
+        let entered = self.change(|book| book.enter(Ready { runtime: runtime.clone(), task }, must_fit));
+        let (error, Ready { task, .. }) = match entered {
+            Entered::Begins(ready, key) => {
+                begin_in_turn(self, ready, key);
+                return Ok(());
+            }
+            Entered::Waits => return Ok(()),
+            Entered::IsRefused(ready) => {
+                let Settings { concurrency, queue, .. } = self.0.settings;
+                (Error::queue_full(&ready.task.name(), concurrency, queue), ready)
+            }
+            Entered::IsTooLate(ready) => (Error::closed("runner"), ready),
         };
-        let origin = Origin { id: None, span: Span::current() };
-        Ok(Prepared::new(self.clone(), Ready { runtime, label, origin, member: Box::new(task) }))
+        Err(Refused { error, task })
     }
 
     /// Whether a task that is given now would run or find a place in the queue.
     pub fn has_room(&self) -> bool {
-        self.book().has_room()
+        self.0.load.load(Ordering::Relaxed) < self.0.most
     }
 
     /// Waits until a task that is given would run or find a place in the queue. No place is kept: whoever comes first
@@ -140,14 +167,17 @@ impl Runner {
         let before = self.stats();
         let drained = tokio::time::timeout(within, self.quiet()).await;
         self.0.is_given_up.store(true, Ordering::Relaxed);
-        let (running, waiting) = self.book().close();
+        let (running, waiting) = self.change(Book::close);
         let after = self.stats();
         self.0.room.notify_one();
         if drained.is_err() {
             running.iter().filter_map(|entry| entry.abort.as_ref()).for_each(tokio::task::AbortHandle::abort);
         }
         let begun = running.into_iter().map(|entry| unfinished(&entry.label, entry.origin, true));
-        let queued = waiting.into_iter().map(|ready| unfinished(&ready.label, ready.origin.id, false));
+        let queued = waiting.into_iter().map(|Ready { task, .. }| {
+            let label = task.member.label().clone();
+            unfinished(&label, task.origin.id, false)
+        });
         RunnerReport { finished: after.ended() - before.ended(), unfinished: begun.chain(queued).collect() }
     }
 
@@ -165,6 +195,14 @@ impl Runner {
 
     fn is_given_up(&self) -> bool {
         self.0.is_given_up.load(Ordering::Relaxed)
+    }
+
+    /// Writes to the book.
+    fn change<T>(&self, write: impl FnOnce(&mut Book<Ready>) -> T) -> T {
+        let mut book = self.book();
+        let written = write(&mut book);
+        self.0.load.store(book.load(), Ordering::Relaxed);
+        written
     }
 
     fn book(&self) -> MutexGuard<'_, Book<Ready>> {

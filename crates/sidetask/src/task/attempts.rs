@@ -1,7 +1,6 @@
 //! One run of a task: its attempts, and the waits between them.
 
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing};
@@ -9,11 +8,10 @@ use sidetask_core::{Error, State, TaskError, TaskErrorKind, Timestamp};
 use tokio::runtime::Handle;
 
 use super::Task;
-use super::blocking::{BlockingCall, CallEnd};
-use super::body::{Attempt, Ended, Function, runs_once};
+use super::body::{Attempt, Ended, runs_once};
 use super::label::Label;
 use super::lent::Lent;
-use crate::panics::{self, Catch};
+use crate::panics::Catch;
 use crate::stall::{Subject, Watched};
 
 impl<T: Send + 'static> Task<T> {
@@ -23,15 +21,6 @@ impl<T: Send + 'static> Task<T> {
             Ok(value) => Some(Ok(value)),
             Err(ended) => Some(Err(error_of(ended, &self.label)?)),
         }
-    }
-
-    /// Takes its function out, to be called on the pool with no future around it; `None` where it takes more to run it.
-    pub(crate) fn take_call(&mut self, outer: &Lent) -> Option<BlockingCall> {
-        let is_plain = self.timeout.is_none() && self.retry.as_ref().is_none_or(|retry| retry.max_attempts == 1);
-        let f = if is_plain { self.body.take_function()? } else { return None };
-        let pool = self.lent.within(Some(outer)).pool();
-        let label = self.label.clone();
-        Some(BlockingCall { pool, run: Box::new(move || call(f, &label)) })
     }
 
     async fn attempts(&mut self, outer: Option<&Lent>) -> Result<T, Ended> {
@@ -67,22 +56,8 @@ impl<T: Send + 'static> Task<T> {
     }
 }
 
-/// One attempt on a thread of the pool, which is the only one unless it asks to run later.
-fn call<T>(f: Function<T>, label: &Label) -> CallEnd {
-    let ended = match catch_unwind(AssertUnwindSafe(|| f().map(drop))) {
-        Ok(Ok(())) => return CallEnd::Over(Ok(())),
-        Ok(Err(error)) => Ended::Failed(error),
-        Err(panic) => Ended::Broken(Error::panicked(&label.to_string(), panics::message(&*panic))),
-    };
-    let attempt = Attempt { label, number: 1, max_attempts: 1, lent: &Lent::default() };
-    match after(ended, attempt, || Duration::ZERO) {
-        Ok((wait, _)) => CallEnd::Again(wait),
-        Err(ended) => CallEnd::Over(error_of(ended, label).map_or(Ok(()), Err)),
-    }
-}
-
 /// The error of a task that brought no value; `None` where the list around it wanted it to end.
-fn error_of(ended: Ended, label: &Label) -> Option<Error> {
+pub(super) fn error_of(ended: Ended, label: &Label) -> Option<Error> {
     match ended {
         Ended::Stopped => None,
         Ended::Refused(error) | Ended::Broken(error) => Some(error),
@@ -92,7 +67,11 @@ fn error_of(ended: Ended, label: &Label) -> Option<Error> {
 
 /// What follows an attempt that brought no value: how long to wait and how many attempts are used by then, or the end.
 /// It is decided where it is decided for a stored job.
-fn after(ended: Ended, of: Attempt<'_>, retry_in: impl FnOnce() -> Duration) -> Result<(Duration, u32), Ended> {
+pub(super) fn after(
+    ended: Ended,
+    of: Attempt<'_>,
+    retry_in: impl FnOnce() -> Duration,
+) -> Result<(Duration, u32), Ended> {
     let outcome = match &ended {
         Ended::Failed(error) => outcome(error),
         Ended::Broken(_) => Outcome::Failed(String::new()),

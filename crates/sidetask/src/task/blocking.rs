@@ -1,13 +1,13 @@
 //! Tasks on the blocking pool.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use sidetask_core::{CancelToken, Error, IntoOutcome, TaskError};
 
-use super::body::{Attempt, Body, BoxFuture, Ended, Function, Plan, runs_once};
+use super::body::{Attempt, Body, BoxFuture, Ended, Plain, Plan, runs_once};
+use super::label::Label;
 use super::lent::Lent;
-use crate::BlockingPool;
+use super::plain;
 use crate::blocking::Submitted;
 
 type Outcome<T> = Result<T, TaskError>;
@@ -47,8 +47,8 @@ where
         Ok(Plan::default())
     }
 
-    fn take_function(&mut self) -> Option<Function<R::Output>> {
-        Some(Box::new(self.function()))
+    fn plain(&mut self, label: &Label) -> Option<Plain> {
+        Some(Plain::Blocking(plain::function(self.function(), label)))
     }
 
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<R::Output, Ended>> {
@@ -76,9 +76,9 @@ where
         true
     }
 
-    fn take_function(&mut self) -> Option<Function<R::Output>> {
+    fn plain(&mut self, label: &Label) -> Option<Plain> {
         let f = self.0.take()?;
-        Some(Box::new(move || f().into_outcome()))
+        Some(Plain::Blocking(plain::function(move || f().into_outcome(), label)))
     }
 
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<R::Output, Ended>> {
@@ -89,20 +89,6 @@ where
             end_of(&mut call, of, None).await
         })
     }
-}
-
-/// A task that is one call of a blocking function.
-pub(crate) struct BlockingCall {
-    pub(crate) pool: BlockingPool,
-    pub(crate) run: Box<dyn FnOnce() -> CallEnd + Send>,
-}
-
-/// How the call of a task ended.
-#[derive(Debug)]
-pub(crate) enum CallEnd {
-    Over(Result<(), Error>),
-    /// The task wants to run again after this long.
-    Again(Duration),
 }
 
 /// Awaits a call on the pool. When the list around it wants an end, a call that has not begun is withdrawn; one that

@@ -9,12 +9,25 @@ use sidetask_core::{Error, IntoOutcome, TaskError};
 
 use super::label::Label;
 use super::lent::Lent;
+use super::plain;
 use super::retry::Retry;
 
 pub(crate) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// One call of a blocking function.
-pub(crate) type Function<T> = Box<dyn FnOnce() -> Result<T, TaskError> + Send>;
+/// An attempt without all that the waits around it need. It catches panics.
+pub(crate) enum Plain {
+    Async(BoxFuture<'static, Result<(), Error>>),
+    Blocking(Box<dyn FnOnce() -> PlainEnd + Send>),
+}
+
+/// How a plain attempt ended.
+#[derive(Debug)]
+pub(crate) enum PlainEnd {
+    /// With the task.
+    Over(Result<(), Error>),
+    /// The task wants to run again after this long.
+    Again(Duration),
+}
 
 /// What a task runs, attempt by attempt.
 pub(crate) trait Body<T>: Send {
@@ -28,8 +41,8 @@ pub(crate) trait Body<T>: Send {
         false
     }
 
-    /// Takes the function out, where the whole of an attempt is one call of a blocking one.
-    fn take_function(&mut self) -> Option<Function<T>> {
+    /// Takes the code out, to run where nothing but the code is needed for it and nobody wants its value.
+    fn plain(&mut self, _label: &Label) -> Option<Plain> {
         None
     }
 
@@ -81,18 +94,23 @@ impl From<TaskError> for Ended {
     }
 }
 
-/// An async closure, called anew for each attempt.
-pub(super) struct Repeated<F>(pub(super) F);
+/// An async closure, called anew for each attempt. It is there until a plain attempt takes it.
+pub(super) struct Repeated<F>(pub(super) Option<F>);
 
 impl<F, Fut, R> Body<R::Output> for Repeated<F>
 where
-    F: FnMut() -> Fut + Send,
+    F: FnMut() -> Fut + Send + 'static,
     Fut: Future<Output = R> + Send + 'static,
     R: IntoOutcome,
 {
+    fn plain(&mut self, label: &Label) -> Option<Plain> {
+        Some(Plain::Async(plain::repeated(self.0.take()?, label)))
+    }
+
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<R::Output, Ended>> {
         Box::pin(async move {
-            let returned = of.lent.unless_stopped((self.0)()).await?;
+            let f = self.0.as_mut().ok_or_else(|| Ended::Refused(runs_once(of.label)))?;
+            let returned = of.lent.unless_stopped(f()).await?;
             Ok(returned.into_outcome()?)
         })
     }
@@ -108,6 +126,10 @@ where
 {
     fn is_once(&self) -> bool {
         true
+    }
+
+    fn plain(&mut self, label: &Label) -> Option<Plain> {
+        Some(Plain::Async(plain::once(self.0.take()?, label)))
     }
 
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<R::Output, Ended>> {

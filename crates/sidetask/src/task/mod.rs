@@ -13,11 +13,12 @@ use sidetask_core::{Call, Error, IntoOutcome, Registry};
 use crate::BlockingPool;
 
 mod attempts;
-pub(crate) mod blocking;
+mod blocking;
 pub(crate) mod body;
 mod call;
 pub(crate) mod label;
 pub(crate) mod lent;
+mod plain;
 mod retry;
 mod running;
 
@@ -49,7 +50,7 @@ impl<T: Send + 'static> Task<T> {
         F: FnMut() -> Fut + Send + 'static,
         Fut: Future<Output: IntoOutcome<Output = T>> + Send + 'static,
     {
-        Self::of(Label::at(Location::caller()), body::Repeated(f))
+        Self::of(Label::at(Location::caller()), body::Repeated(Some(f)))
     }
 
     /// A task of a closure that blocks, run on the [blocking pool](BlockingPool); called anew for each attempt, never
@@ -148,6 +149,10 @@ impl<T: Send + 'static> Task<T> {
 
     pub(crate) const fn label(&self) -> &Label {
         &self.label
+    }
+
+    pub(crate) const fn lent(&self) -> &Lent {
+        &self.lent
     }
 }
 

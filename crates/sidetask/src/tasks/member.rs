@@ -3,8 +3,7 @@ use std::any::Any;
 use sidetask_core::Error;
 
 use crate::task::Task;
-use crate::task::blocking::BlockingCall;
-use crate::task::body::BoxFuture;
+use crate::task::body::{BoxFuture, Plain};
 use crate::task::label::Label;
 use crate::task::lent::Lent;
 
@@ -16,8 +15,12 @@ pub(crate) trait Member: Send {
     /// `None`: it ended because the list wanted it to.
     fn run<'a>(&'a mut self, lent: &'a Lent) -> BoxFuture<'a, Option<Result<Value, Error>>>;
 
-    /// Takes out its function, where it is one call of a blocking one and nobody wants its result.
-    fn take_call(&mut self, lent: &Lent) -> Option<BlockingCall>;
+    /// Begins it as a plain attempt; `None` where it takes more to run it.
+    fn plain(&mut self) -> Option<Plain>;
+
+    fn label(&self) -> &Label;
+
+    fn lent(&self) -> &Lent;
 }
 
 impl<T: Send + 'static> Member for Task<T> {
@@ -28,8 +31,16 @@ impl<T: Send + 'static> Member for Task<T> {
         })
     }
 
-    fn take_call(&mut self, lent: &Lent) -> Option<BlockingCall> {
-        Task::take_call(self, lent)
+    fn plain(&mut self) -> Option<Plain> {
+        Task::plain(self)
+    }
+
+    fn label(&self) -> &Label {
+        Task::label(self)
+    }
+
+    fn lent(&self) -> &Lent {
+        Task::lent(self)
     }
 }
 

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sidetask::{Call, OnError, Registry, Runner, RunnerBuilder, Task, Tasks};
+use sidetask::{Call, OnError, Prepared, Registry, Runner, RunnerBuilder, Task, Tasks};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::wait::LONG;
@@ -66,7 +67,9 @@ async fn a_shutdown_gives_up_at_its_deadline_and_names_what_did_not_finish() {
         let _alive = alive;
         std::future::pending::<()>().await;
     };
-    runner.prepare(Task::once(stuck).named("stuck")).unwrap().origin(Some("req-7".into())).start().unwrap();
+    runner
+        .start(&Handle::current(), Prepared::new(Task::once(stuck).named("stuck")).origin(Some("req-7".into())))
+        .unwrap();
     runner.spawn(held("queued", &begun, &go)).unwrap();
     let report = runner.shutdown(Duration::ZERO).await;
     let names: Vec<_> = report.unfinished.iter().map(|task| (&*task.name, task.is_begun)).collect();
@@ -82,7 +85,9 @@ async fn failures_and_panics_are_told_with_name_and_origin_and_others_go_on() {
     let (builder, failures) = recording();
     let runner = builder.build().unwrap();
     let fails = || async { Err::<(), _>(std::io::Error::other("no route")) };
-    runner.prepare(Task::new(fails).named("mail")).unwrap().origin(Some("req-1".into())).start().unwrap();
+    runner
+        .start(&Handle::current(), Prepared::new(Task::new(fails).named("mail")).origin(Some("req-1".into())))
+        .unwrap();
     runner.spawn(Task::new(|| async { [(); 0][std::hint::black_box(0)] }).named("thumbnail")).unwrap();
     runner.spawn(Task::blocking(|| -> () { panic!("bang") }).named("blocking")).unwrap();
     runner.spawn(Task::new(|| async {})).unwrap();
@@ -108,7 +113,7 @@ async fn of_a_list_each_member_that_failed_is_told() {
     tasks.add_task(Task::new(|| async { Err::<(), _>("a") }).named("first"));
     tasks.add_task(Task::new(|| async {}).named("second"));
     tasks.add_task(inner.named("list"));
-    runner.prepare(tasks).unwrap().origin(Some("req-2".into())).start().unwrap();
+    runner.start(&Handle::current(), Prepared::new(tasks).origin(Some("req-2".into()))).unwrap();
     assert!(runner.shutdown(LONG).await.is_clean());
     let names: Vec<_> =
         failures.lock().unwrap().iter().map(|(name, origin, _)| (name.clone(), origin.clone())).collect();
@@ -155,7 +160,7 @@ async fn a_full_queue_refuses_and_counts_but_not_what_was_let_in_before() {
     let refused = runner.spawn(held("refused", &begun, &go)).unwrap_err();
     assert!(refused.is_queue_full());
     assert!(refused.to_string().contains("`refused` was dropped: 1 run and 1 wait"), "{refused}");
-    runner.prepare(held("let in", &begun, &go)).unwrap().start_over_limit().unwrap();
+    runner.start_over_limit(&Handle::current(), Prepared::new(held("let in", &begun, &go))).unwrap();
     go.add_permits(3);
     assert!(runner.shutdown(LONG).await.is_clean());
     drop(begun);
@@ -186,15 +191,15 @@ async fn room_is_waited_for_and_told_to_all_who_wait() {
 }
 
 #[test]
-fn a_prepared_task_starts_from_a_thread_without_a_runtime() {
+fn a_prepared_task_starts_from_any_thread() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let runner = Runner::new();
-    assert!(runner.prepare(Task::new(|| async {})).unwrap_err().is_configuration());
+    assert!(runner.spawn(Task::new(|| async {})).unwrap_err().is_configuration());
     let ran = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&ran);
     let task = Task::once(async move { counted.fetch_add(1, Ordering::Relaxed) });
-    let prepared = runtime.block_on(async { runner.prepare(task).unwrap() });
-    std::thread::spawn(|| prepared.start().unwrap()).join().unwrap();
+    let (prepared, starter, handle) = (Prepared::new(task), runner.clone(), runtime.handle().clone());
+    std::thread::spawn(move || starter.start(&handle, prepared).unwrap()).join().unwrap();
     assert!(runtime.block_on(runner.shutdown(LONG)).is_clean());
     assert_eq!(ran.load(Ordering::Relaxed), 1);
 }
