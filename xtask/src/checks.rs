@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sidetask-sqlite", &["sidetask-core"]),
     ("sidetask-testing", &["sidetask-core"]),
     ("sidetask", &["sidetask-core", "sidetask-macros", "sidetask-sqlite"]),
-    ("sidetask-tower", &["sidetask", "sidetask-core"]),
+    ("sidetask-tower", &["sidetask"]),
 ];
 
 /// What nobody may be built on: it is for tests.

@@ -29,10 +29,6 @@ struct Watch {
 }
 
 impl<B: Body> BackgroundBody<B> {
-    pub(crate) const fn empty() -> Self {
-        Self { body: None, watch: None }
-    }
-
     pub(crate) const fn unwatched(body: B) -> Self {
         Self { body: Some(body), watch: None }
     }
@@ -42,6 +38,13 @@ impl<B: Body> BackgroundBody<B> {
         let declared = content_length(headers).or_else(|| body.size_hint().exact());
         let completion = Completion::new(body.is_end_stream(), declared, has_body(status));
         Self { body: Some(body), watch: Some(Box::new(Watch { completion, after: Some(after) })) }
+    }
+}
+
+/// An empty body, for layers around that answer by themselves.
+impl<B> Default for BackgroundBody<B> {
+    fn default() -> Self {
+        Self { body: None, watch: None }
     }
 }
 

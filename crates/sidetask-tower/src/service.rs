@@ -215,7 +215,7 @@ const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;
 
 /// An empty response.
 fn refusal<B: Body>(status: StatusCode) -> Response<BackgroundBody<B>> {
-    let mut response = Response::new(BackgroundBody::empty());
+    let mut response = Response::new(BackgroundBody::default());
     *response.status_mut() = status;
     if status == UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
