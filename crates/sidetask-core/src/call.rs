@@ -17,6 +17,9 @@ pub struct TaskOptions {
     pub max_attempts: u32,
     /// How long one attempt may take before it counts as failed. `None`, the default, sets no limit.
     pub timeout: Option<Duration>,
+    /// The name of the blocking pool that a plain function runs on, whatever its worker's or list's pool is. An async
+    /// one takes no notice. `None`, the default, names none.
+    pub pool: Option<Cow<'static, str>>,
     /// Jobs with a smaller number are claimed first. Default: 0.
     pub priority: i16,
     /// The wait between attempts. Default: [exponential](Backoff::default).
@@ -33,6 +36,7 @@ impl TaskOptions {
             queue: Cow::Borrowed(Self::DEFAULT_QUEUE),
             max_attempts: 20,
             timeout: None,
+            pool: None,
             priority: 0,
             backoff: Backoff::default(),
         }
@@ -56,6 +60,13 @@ impl TaskOptions {
     #[must_use]
     pub const fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the blocking pool that a plain function runs on, by its name.
+    #[must_use]
+    pub fn pool(mut self, pool: impl Into<Cow<'static, str>>) -> Self {
+        self.pool = Some(pool.into());
         self
     }
 

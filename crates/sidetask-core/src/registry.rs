@@ -319,6 +319,9 @@ impl Registry {
                     ));
                 }
             }
+            if let Some(pool) = &definition.options.pool {
+                check_name("pool", pool, &mut faults);
+            }
             if definition.options.max_attempts == 0 {
                 faults.push(format!("max_attempts of task `{}` is 0: it must be at least 1", definition.kind));
             }

@@ -244,6 +244,7 @@ fn settings(options: &Options) -> TokenStream {
     let queue = options.queue.iter();
     let max_attempts = options.max_attempts.iter();
     let timeout = options.timeout.map(duration).into_iter();
+    let pool = options.pool.iter();
     let priority = options.priority.iter();
     let backoff = options.backoff.iter().map(|backoff| match backoff {
         Backoff::Fixed(wait) => duration(*wait),
@@ -253,6 +254,7 @@ fn settings(options: &Options) -> TokenStream {
         #(.queue(#queue))*
         #(.max_attempts(#max_attempts))*
         #(.timeout(#timeout))*
+        #(.pool(#pool))*
         #(.priority(#priority))*
         #(.backoff(#backoff))*
     }

@@ -8,6 +8,7 @@ use syn::{
 };
 
 use crate::faults::Faults;
+use crate::options::Options;
 
 /// A function under the attribute: as it is emitted again, and what the attribute must know of it.
 pub(crate) struct Function {
@@ -63,6 +64,17 @@ impl Function {
         }
         let output = output(&sig.output, faults);
         Some(Self { attrs, vis, sig, body, params, output })
+    }
+
+    /// Checks that the options apply to a function of this sort.
+    pub(crate) fn check(&self, options: &Options, faults: &mut Faults) {
+        if let (Some(pool), Some(_)) = (&options.pool, self.sig.asyncness) {
+            faults.add(
+                pool,
+                "a `pool` is of threads for plain functions, and an `async fn` runs on the async runtime: remove \
+                 `pool`, or `async` where the body blocks",
+            );
+        }
     }
 
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Argument> {

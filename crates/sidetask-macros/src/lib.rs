@@ -20,6 +20,9 @@ fn task_tokens(options: proc_macro2::TokenStream, item: proc_macro2::TokenStream
     let mut faults = faults::Faults::default();
     let options = options::Options::parse(options, &mut faults);
     let function = function::Function::read(item.clone(), &mut faults);
+    if let Some(function) = &function {
+        function.check(&options, &mut faults);
+    }
     match (function, faults.into_compile_errors()) {
         (Some(function), None) => expand::expand(&function, &options),
         (Some(function), Some(errors)) => quote::quote!(#function #errors),

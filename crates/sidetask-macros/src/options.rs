@@ -8,7 +8,7 @@ use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token, UnOp};
 use crate::duration;
 use crate::faults::Faults;
 
-const KNOWN: &str = "name, aliases, queue, max_attempts, timeout, priority, backoff";
+const KNOWN: &str = "name, aliases, queue, max_attempts, timeout, pool, priority, backoff";
 
 /// The longest name that a store takes, in bytes.
 const NAME_BYTES: usize = 256;
@@ -21,6 +21,7 @@ pub(crate) struct Options {
     pub(crate) queue: Option<LitStr>,
     pub(crate) max_attempts: Option<u32>,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) pool: Option<LitStr>,
     pub(crate) priority: Option<i16>,
     pub(crate) backoff: Option<Backoff>,
 }
@@ -67,6 +68,7 @@ impl Options {
             "queue" => self.queue = name("`queue`", &value, faults),
             "max_attempts" => self.max_attempts = max_attempts(&value, faults),
             "timeout" => self.timeout = timeout(&value, faults),
+            "pool" => self.pool = name("`pool`", &value, faults),
             "priority" => self.priority = priority(&value, faults),
             "backoff" => self.backoff = backoff(value, faults),
             _ => {}
@@ -190,12 +192,13 @@ mod tests {
     fn each_option_is_read() {
         let mut faults = Faults::default();
         let options = r#"name = "mail.welcome", aliases = ["a", "b"], queue = "mail", max_attempts = 5,
-            timeout = "30s", priority = -3, backoff = "5s","#;
+            timeout = "30s", pool = "smtp", priority = -3, backoff = "5s","#;
         let options = Options::parse(options.parse().unwrap(), &mut faults);
         assert!(faults.into_compile_errors().is_none());
         assert_eq!(options.name.unwrap().value(), "mail.welcome");
         assert_eq!(options.aliases.iter().map(LitStr::value).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!(options.queue.unwrap().value(), "mail");
+        assert_eq!(options.pool.unwrap().value(), "smtp");
         assert_eq!((options.max_attempts, options.priority), (Some(5), Some(-3)));
         assert_eq!(options.timeout, Some(Duration::from_secs(30)));
         assert!(matches!(options.backoff, Some(Backoff::Fixed(wait)) if wait == Duration::from_secs(5)));
@@ -230,6 +233,8 @@ mod tests {
             ("timeout = 30", "a duration in quotes"),
             ("timeout = \"30\"", "is not a duration"),
             ("timeout = \"0s\"", "of zero"),
+            ("pool = 8", "must be a string literal"),
+            ("pool = \"\"", "must not be empty"),
             ("priority = 32768", "from -32768 to 32767"),
             ("priority = \"high\"", "from -32768 to 32767"),
             ("backoff = \"soon\"", "is not a duration"),

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use sidetask_core::Error;
 
-use super::BlockingPool;
 use super::threads::{Limits, Threads};
+use super::{BlockingPool, named};
 
 /// Settings of a [`BlockingPool`].
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ impl BlockingPoolBuilder {
             threads: 32,
             queue: 10_000,
             keep_alive: Duration::from_secs(10),
-            name: String::from("sidetask-pool"),
+            name: String::from(super::SHARED),
         })
     }
 
@@ -40,14 +40,34 @@ impl BlockingPoolBuilder {
         self
     }
 
-    /// What the threads are called, followed by a number each. Systems show the first bytes only, 15 on Linux. Default:
-    /// `sidetask-pool`.
+    /// What the pool is called, in errors and by [`BlockingPool::named`] where it is [installed](Self::install), and its
+    /// threads, followed by a number each. Systems show the first bytes only, 15 on Linux. Default: `sidetask-pool`,
+    /// which is the name of the [shared](BlockingPool::shared) pool.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.0.name = name.into();
         self
     }
 
-    /// The pool. It has no thread yet.
+    /// Makes the pool the one that its [name](BlockingPool::named) stands for in the whole process, for as long as the
+    /// process lives. Without a name of its own it becomes the [shared](BlockingPool::shared) pool.
+    ///
+    /// ```
+    /// use sidetask::BlockingPool;
+    ///
+    /// BlockingPool::builder().name("crm").threads(8).queue(100).install()?;
+    /// assert_eq!(BlockingPool::named("crm").stats().max_threads, 8);
+    /// # Ok::<(), sidetask::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`is_configuration`](Error::is_configuration) where there is a pool of this name already: one is made by the first
+    /// use of its name, so install it before, at the beginning of the program. Also for the faults that
+    /// [`build`](Self::build) names.
+    pub fn install(self) -> Result<BlockingPool, Error> {
+        named::install(self.build()?)
+    }
+
+    /// A pool that only its clones stand for, whatever its name. It has no thread yet.
     ///
     /// # Errors
     /// [`is_configuration`](Error::is_configuration), naming every fault: no threads, or a zero byte in the name.

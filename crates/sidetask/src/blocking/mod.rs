@@ -4,9 +4,10 @@ use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
 
-use sidetask_core::Error;
+use sidetask_core::{Error, TaskOptions};
 
 mod builder;
+mod named;
 mod stats;
 mod submitted;
 mod threads;
@@ -42,8 +43,15 @@ use threads::Threads;
 /// # }
 /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 /// ```
+/// # Pools by name
+/// One pool for everything lets one slow dependency take every thread. A pool of its own for each keeps the others
+/// going, and a name is enough to have one: wherever a pool is given, `.pool("crm")` is the process's pool
+/// [named](BlockingPool::named) `crm`.
 #[derive(Clone)]
 pub struct BlockingPool(Arc<Threads>);
+
+/// The name of the shared pool, and of those that were given none.
+const SHARED: &str = "sidetask-pool";
 
 impl BlockingPool {
     /// A pool of its own, with limits of its own.
@@ -52,14 +60,52 @@ impl BlockingPool {
     }
 
     /// The pool of the whole process, used wherever no other is given: 32 threads, 10,000 functions waiting, idle
-    /// threads end after 10 seconds.
+    /// threads end after 10 seconds. It is the one named `sidetask-pool`;
+    /// [`install`](BlockingPoolBuilder::install) without a name gives it other limits.
     ///
     /// 32 threads keep a disk and a few slow services busy on any machine without the memory and the switching of
     /// hundreds; work that only computes wants a pool of its own with one thread a core. 10,000 waiting functions are
     /// minutes of work at milliseconds each, and some megabytes: whoever is further behind should be told.
     pub fn shared() -> Self {
-        static SHARED: LazyLock<BlockingPool> = LazyLock::new(|| BlockingPoolBuilder::new().start());
-        SHARED.clone()
+        static POOL: LazyLock<BlockingPool> = LazyLock::new(|| BlockingPool::named(SHARED));
+        POOL.clone()
+    }
+
+    /// The process's pool of this name: the one that was [installed](BlockingPoolBuilder::install), else one that the
+    /// first use of the name makes, with the limits of the [shared](Self::shared) pool.
+    ///
+    /// It is there for as long as the process: name pools after dependencies, of which there are few, and not after
+    /// what comes from outside.
+    ///
+    /// ```
+    /// use sidetask::{BlockingPool, Task};
+    ///
+    /// # async fn example() -> Result<(), sidetask::Error> {
+    /// let size = Task::blocking(|| std::fs::metadata("Cargo.toml").map(|file| file.len())).pool("disk").await?;
+    /// # assert!(size > 0);
+    /// assert_eq!(BlockingPool::named("disk").stats().started, 1);
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn named(name: &str) -> Self {
+        named::find(name)
+    }
+
+    /// Every pool that the process knows by name, ordered by that, to watch them all: those installed or used so far,
+    /// the [shared](Self::shared) one among them.
+    pub fn all_named() -> Vec<Self> {
+        named::all()
+    }
+
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.0.limits().name
+    }
+
+    /// The pool that a task of these options runs on where `or` is lent to it.
+    pub(crate) fn of_task(options: &TaskOptions, or: impl FnOnce() -> Self) -> Self {
+        options.pool.as_deref().map_or_else(or, Self::named)
     }
 
     /// Runs `f` on a thread of the pool, from when the returned future is first polled. Needs no async runtime.

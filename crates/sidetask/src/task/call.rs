@@ -10,6 +10,7 @@ use super::blocking::end_of;
 use super::body::{Attempt, Body, BoxFuture, Ended, Plan};
 use super::lent::Lent;
 use super::retry::Retry;
+use crate::BlockingPool;
 
 /// A call, and what it needs to run once its function was found.
 pub(super) struct Called<T> {
@@ -64,17 +65,18 @@ impl<T: DeserializeOwned + Send + 'static> Body<T> for Called<T> {
             let token = running.0.clone().unwrap_or_default();
             let cx = Context::in_process(&*job.kind, of.number, of.max_attempts, token.clone());
             let work = definition.run(&job.args, cx, &of.lent.states)?;
-            let output = run(work, of, &token).await?;
+            let pool = BlockingPool::of_task(definition.options(), || of.lent.pool());
+            let output = run(work, of, &pool, &token).await?;
             running.0 = None;
             output.decode().map_err(Ended::Refused)
         })
     }
 }
 
-async fn run(work: Work<Json>, of: Attempt<'_>, token: &CancelToken) -> Result<Json, Ended> {
+async fn run(work: Work<Json>, of: Attempt<'_>, pool: &BlockingPool, token: &CancelToken) -> Result<Json, Ended> {
     match work {
         Work::Async(future) => Ok(of.lent.unless_stopped(future).await??),
-        Work::Blocking(f) => end_of(&mut of.lent.pool().submit(f).map_err(Ended::Broken)?, of, Some(token)).await,
+        Work::Blocking(f) => end_of(&mut pool.submit(f).map_err(Ended::Broken)?, of, Some(token)).await,
         _ => Err(Ended::Failed(TaskError::permanent("this kind of work cannot run in process"))),
     }
 }

@@ -125,9 +125,10 @@ impl<T: Send + 'static> Task<T> {
         self
     }
 
-    /// The pool that blocking code runs on. Default: that of the list around, else [`BlockingPool::shared`].
-    pub fn pool(mut self, pool: BlockingPool) -> Self {
-        self.lent.pool = Some(pool);
+    /// The pool that blocking code runs on, or [its name](BlockingPool::named). A call whose function names a pool runs
+    /// on that one all the same. Default: that of the list around, else [`BlockingPool::shared`].
+    pub fn pool(mut self, pool: impl Into<BlockingPool>) -> Self {
+        self.lent.pool = Some(pool.into());
         self
     }
 

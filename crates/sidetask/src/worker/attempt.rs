@@ -12,8 +12,8 @@ use super::caught::{Caught, Panic, catch};
 use super::queues::Place;
 use super::running::Attempt;
 use super::shared::Shared;
-use crate::panics;
 use crate::stall::{Subject, Watched};
+use crate::{BlockingPool, panics};
 
 /// About how long a job waits that this worker could not even begin.
 const SOON: Duration = Duration::from_secs(1);
@@ -84,7 +84,10 @@ async fn run(
             let caught = Caught::new(future);
             within(shared, limit, async { caught.await.map_err(|panic| panicked(job, &panic)) }).await
         }
-        Work::Blocking(f) => within(shared, limit, blocking(shared, job, &cancel, place.take(), f)).await,
+        Work::Blocking(f) => {
+            let pool = BlockingPool::of_task(definition.options(), || shared.pool.clone());
+            within(shared, limit, blocking(shared, &pool, job, &cancel, place.take(), f)).await
+        }
         _ => Some(Ok(Err(TaskError::new("this worker does not know how to run this sort of task")))),
     };
     match (ended, limit) {
@@ -107,16 +110,17 @@ async fn within<T>(shared: &Shared, limit: Option<Duration>, future: impl Future
     }
 }
 
-/// Runs a function on the blocking pool. It keeps its place until it really ends, whether or not somebody waits.
+/// Runs a function on a blocking pool. It keeps its place until it really ends, whether or not somebody waits.
 fn blocking(
     shared: &Arc<Shared>,
+    pool: &BlockingPool,
     job: &Claimed,
     cancel: &CancelToken,
     place: Option<Place>,
     f: Box<dyn FnOnce() -> Result<Json, TaskError> + Send>,
 ) -> impl Future<Output = Ended> + use<> {
     let (running, token, cancel) = (Arc::clone(&shared.running), job.token, cancel.clone());
-    shared.pool.run_named(Arc::clone(&job.kind), move || {
+    pool.run_named(Arc::clone(&job.kind), move || {
         let _place = place;
         if cancel.is_cancelled() {
             return Err(TaskError::cancel("it was cancelled before it began"));

@@ -120,10 +120,11 @@ impl WorkerBuilder {
         self
     }
 
-    /// The threads for tasks that are plain functions. Default: [`BlockingPool::shared`]. Where it is full, the job is
-    /// given back for about a second, with no attempt used.
-    pub fn blocking_pool(mut self, pool: BlockingPool) -> Self {
-        self.pool = Some(pool);
+    /// The threads for tasks that are plain functions and name no pool: a pool, or [its name](BlockingPool::named).
+    /// Default: [`BlockingPool::shared`]. Where a task's pool is full, the job is given back for about a second, with no
+    /// attempt used.
+    pub fn blocking_pool(mut self, pool: impl Into<BlockingPool>) -> Self {
+        self.pool = Some(pool.into());
         self
     }
 

@@ -17,12 +17,12 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
 }
 
 /// Awaits a future on a runtime of one thread with no timer and no I/O.
-pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+pub(crate) fn block_on<F: IntoFuture>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future.into_future())
 }
 
 /// Awaits a future with no runtime at all.
-pub(crate) fn block_on_bare<F: Future>(future: F) -> F::Output {
+pub(crate) fn block_on_bare<F: IntoFuture>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl std::task::Wake for Unpark {
         fn wake(self: std::sync::Arc<Self>) {
@@ -30,7 +30,7 @@ pub(crate) fn block_on_bare<F: Future>(future: F) -> F::Output {
         }
     }
     let waker = std::sync::Arc::new(Unpark(std::thread::current())).into();
-    let mut future = std::pin::pin!(future);
+    let mut future = std::pin::pin!(future.into_future());
     let begin = Instant::now();
     loop {
         if let std::task::Poll::Ready(output) = future.as_mut().poll(&mut std::task::Context::from_waker(&waker)) {

@@ -2,6 +2,7 @@ mod cancel;
 mod faults;
 mod lease;
 mod outcomes;
+mod pools;
 mod queues;
 mod reschedule;
 mod shutdown;

@@ -27,6 +27,12 @@ async fn no_quotes() {}
 #[task(timeout = "0s")]
 async fn no_time() {}
 
+#[task(pool = "crm")]
+async fn no_threads() {}
+
+#[task(pool = "")]
+fn empty_pool() {}
+
 #[task(priority = 40000)]
 async fn too_large() {}
 
