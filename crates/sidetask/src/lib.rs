@@ -20,7 +20,8 @@
 //! | to | see |
 //! |---|---|
 //! | make a function a task | [`task`](macro@task), [`Context`], [`TaskError`]; by hand [`TaskFunction`], [`Registry`] |
-//! | run something in this process | [`Task`], [`Tasks`], [`Runner`], [`BlockingPool`] |
+//! | run something in this process | [`Task`], [`Tasks`], [`Runner`] |
+//! | call code that blocks from async code | [`blocking()`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
 //! | store a job in a transaction of your own | module `sqlite` |
@@ -33,6 +34,7 @@
 //! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Without it there is `memory:`.
 
 mod blocking;
+mod cancel_on_drop;
 mod client;
 mod connect;
 pub mod memory;
@@ -45,7 +47,7 @@ mod task;
 mod tasks;
 mod worker;
 
-pub use blocking::{BlockingPool, BlockingPoolBuilder, PoolStats};
+pub use blocking::{Blocking, BlockingPool, BlockingPoolBuilder, PoolStats, blocking, blocking_with_token};
 pub use client::{Client, ClientBuilder, Job, ProgressStream};
 pub use connect::connect;
 pub use memory::MemoryStore;

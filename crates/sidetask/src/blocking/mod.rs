@@ -1,4 +1,4 @@
-//! The bounded pool of threads for code that blocks.
+//! Code that blocks: awaiting it, and the bounded pool of threads that it runs on.
 
 use std::fmt;
 use std::future::Future;
@@ -6,12 +6,14 @@ use std::sync::{Arc, LazyLock};
 
 use sidetask_core::{Error, TaskOptions};
 
+mod bridge;
 mod builder;
 mod named;
 mod stats;
 mod submitted;
 mod threads;
 
+pub use bridge::{Blocking, blocking, blocking_with_token};
 pub use builder::BlockingPoolBuilder;
 pub use stats::PoolStats;
 pub(crate) use submitted::Submitted;

@@ -11,6 +11,7 @@ use super::body::{Attempt, Body, BoxFuture, Ended, Plan};
 use super::lent::Lent;
 use super::retry::Retry;
 use crate::BlockingPool;
+use crate::cancel_on_drop::CancelOnDrop;
 
 /// A call, and what it needs to run once its function was found.
 pub(super) struct Called<T> {
@@ -61,13 +62,14 @@ impl<T: DeserializeOwned + Send + 'static> Body<T> for Called<T> {
     fn attempt<'a>(&'a mut self, of: Attempt<'a>) -> BoxFuture<'a, Result<T, Ended>> {
         Box::pin(async move {
             let Found { job, definition } = self.find(of.lent).map_err(Ended::Refused)?;
-            let mut running = CancelOnDrop(Some(CancelToken::new()));
-            let token = running.0.clone().unwrap_or_default();
+            // An attempt is given up when its time is over or nobody waits for it any more.
+            let token = CancelToken::new();
+            let running = CancelOnDrop::new(token.clone());
             let cx = Context::in_process(&*job.kind, of.number, of.max_attempts, token.clone());
             let work = definition.run(&job.args, cx, &of.lent.states)?;
             let pool = BlockingPool::of_task(definition.options(), || of.lent.pool());
             let output = run(work, of, &pool, &token).await?;
-            running.0 = None;
+            running.disarm();
             output.decode().map_err(Ended::Refused)
         })
     }
@@ -78,16 +80,5 @@ async fn run(work: Work<Json>, of: Attempt<'_>, pool: &BlockingPool, token: &Can
         Work::Async(future) => Ok(of.lent.unless_stopped(future).await??),
         Work::Blocking(f) => end_of(&mut pool.submit(f).map_err(Ended::Broken)?, of, Some(token)).await,
         _ => Err(Ended::Failed(TaskError::permanent("this kind of work cannot run in process"))),
-    }
-}
-
-/// Tells a function whose attempt was given up: it ran out of time, or nobody waits for it any more.
-struct CancelOnDrop(Option<CancelToken>);
-
-impl Drop for CancelOnDrop {
-    fn drop(&mut self) {
-        if let Some(token) = &self.0 {
-            token.cancel();
-        }
     }
 }

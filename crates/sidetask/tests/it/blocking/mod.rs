@@ -7,6 +7,7 @@ use sidetask::BlockingPool;
 
 use crate::wait::{begin, block_on, block_on_bare, until};
 
+mod bridge;
 mod named;
 mod stats;
 mod threads;
