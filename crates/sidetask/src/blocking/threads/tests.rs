@@ -81,6 +81,16 @@ fn a_batch_is_run_on_as_many_threads_as_there_may_be() {
 }
 
 #[test]
+fn a_batch_is_run_to_its_end_though_the_pool_is_gone() {
+    let threads = Threads::new(limits(2, 100));
+    let count = Arc::new(AtomicUsize::new(0));
+    let mut batch: Vec<_> = (0..50).map(|_| counts(&count)).collect();
+    assert_eq!(threads.push_many(&mut batch), 50);
+    drop(threads);
+    until(|| count.load(SeqCst) == 50);
+}
+
+#[test]
 fn a_batch_of_none_calls_no_thread() {
     let threads = Threads::new(limits(1, 1));
     assert_eq!((threads.push_many(&mut Vec::new()), threads.stats().threads), (0, 0));
