@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::{Backoff, Definition, Error, JobId, Json, TaskFunction, Timestamp};
+use crate::{Backoff, Definition, Error, JobId, Json, RateLimit, TaskFunction, Timestamp};
 
 /// What applies to every job of a kind, unless its [`Call`] says otherwise.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct TaskOptions {
     pub priority: i16,
     /// The wait between attempts. Default: [exponential](Backoff::default).
     pub backoff: Backoff,
+    /// How often attempts may begin. `None`, the default, sets no limit.
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl TaskOptions {
@@ -39,6 +41,7 @@ impl TaskOptions {
             pool: None,
             priority: 0,
             backoff: Backoff::default(),
+            rate_limit: None,
         }
     }
 
@@ -81,6 +84,13 @@ impl TaskOptions {
     #[must_use]
     pub fn backoff(mut self, backoff: impl Into<Backoff>) -> Self {
         self.backoff = backoff.into();
+        self
+    }
+
+    /// Sets how often attempts may begin, together with those of every task that names the same limit.
+    #[must_use]
+    pub fn rate_limit(mut self, limit: RateLimit) -> Self {
+        self.rate_limit = Some(limit);
         self
     }
 }

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Serialize, Serializer};
+use tokio::time::Instant;
 
 /// A point in time: microseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
 ///
@@ -79,6 +81,17 @@ impl Serialize for Timestamp {
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// The time now. May jump, either way, when somebody sets the clock.
     fn now(&self) -> Timestamp;
+
+    /// How much time has passed on this clock since a point of its own choice, for measuring how long something took:
+    /// setting the clock neither adds to it nor takes from it. Must agree with [`sleep`](Clock::sleep). Default: the
+    /// runtime's clock, which a tokio test may pause.
+    fn elapsed(&self) -> Duration {
+        /// So that a paused clock, which may show less than when this was first read, is not before the beginning.
+        const HEAD_START: Duration = Duration::from_secs(60 * 60 * 24 * 365);
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let (first, now) = (*FIRST, Instant::now());
+        (HEAD_START + now.saturating_duration_since(first)).saturating_sub(first.saturating_duration_since(now))
+    }
 
     /// Completes when `duration` has passed on this clock. Dropping the future cancels the wait.
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>>;

@@ -303,7 +303,8 @@ impl Registry {
     /// is one function, with the options of the last time.
     ///
     /// # Errors
-    /// Names every kind that two functions claim, with both places, and every name that cannot be used.
+    /// Names every kind that two functions claim, with both places, every name and rate limit that cannot be used, and
+    /// every two rate limits that differ under one name.
     pub fn check(&mut self) -> Result<(), Error> {
         let mut faults = Vec::new();
         self.by_kind.clear();
@@ -326,7 +327,24 @@ impl Registry {
                 faults.push(format!("max_attempts of task `{}` is 0: it must be at least 1", definition.kind));
             }
         }
+        self.check_rate_limits(&mut faults);
         if faults.is_empty() { Ok(()) } else { Err(Error::configuration(&faults)) }
+    }
+
+    fn check_rate_limits(&self, faults: &mut Vec<String>) {
+        let mut by_name = BTreeMap::new();
+        for (at, Definition { kind, options, .. }) in self.iter().enumerate() {
+            let Some(limit) = &options.rate_limit else { continue };
+            if self.by_kind.get(kind) != Some(&at) {
+                // The same function was added again later.
+                continue;
+            }
+            faults.extend(limit.faults().into_iter().map(|fault| format!("task `{kind}`: {fault}")));
+            let (other, known) = by_name.entry(limit.name()).or_insert((kind, limit));
+            if let Some(conflict) = known.conflict(limit) {
+                faults.push(format!("tasks `{other}` and `{kind}`: {conflict}"));
+            }
+        }
     }
 
     /// The function of a kind or alias. Of a registry that was not [checked](Registry::check), the one added last.

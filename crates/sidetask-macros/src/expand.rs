@@ -250,6 +250,7 @@ fn settings(options: &Options) -> TokenStream {
         Backoff::Fixed(wait) => duration(*wait),
         Backoff::Expression(backoff) => quote!(#backoff),
     });
+    let rate_limit = options.rate_limit.iter();
     quote! {
         #(.queue(#queue))*
         #(.max_attempts(#max_attempts))*
@@ -257,6 +258,7 @@ fn settings(options: &Options) -> TokenStream {
         #(.pool(#pool))*
         #(.priority(#priority))*
         #(.backoff(#backoff))*
+        #(.rate_limit(#rate_limit))*
     }
 }
 

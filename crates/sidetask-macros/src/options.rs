@@ -8,7 +8,7 @@ use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token, UnOp};
 use crate::duration;
 use crate::faults::Faults;
 
-const KNOWN: &str = "name, aliases, queue, max_attempts, timeout, pool, priority, backoff";
+const KNOWN: &str = "name, aliases, queue, max_attempts, timeout, pool, priority, backoff, rate_limit";
 
 /// The longest name that a store takes, in bytes.
 const NAME_BYTES: usize = 256;
@@ -24,6 +24,7 @@ pub(crate) struct Options {
     pub(crate) pool: Option<LitStr>,
     pub(crate) priority: Option<i16>,
     pub(crate) backoff: Option<Backoff>,
+    pub(crate) rate_limit: Option<Expr>,
 }
 
 pub(crate) enum Backoff {
@@ -71,6 +72,7 @@ impl Options {
             "pool" => self.pool = name("`pool`", &value, faults),
             "priority" => self.priority = priority(&value, faults),
             "backoff" => self.backoff = backoff(value, faults),
+            "rate_limit" => self.rate_limit = rate_limit(value, faults),
             _ => {}
         }
     }
@@ -151,6 +153,15 @@ fn backoff(value: Expr, faults: &mut Faults) -> Option<Backoff> {
     }
 }
 
+fn rate_limit(value: Expr, faults: &mut Faults) -> Option<Expr> {
+    if matches!(plain(&value), Expr::Lit(_)) {
+        let example = "RateLimit::new(\"crm\", Duration::from_millis(100), 5)";
+        faults.add(&value, format!("`rate_limit` takes an expression that is a `RateLimit`, such as {example}"));
+        return None;
+    }
+    Some(value)
+}
+
 fn checked_duration(text: &LitStr, faults: &mut Faults) -> Option<Duration> {
     duration::parse(&text.value()).map_err(|message| faults.add(text, message)).ok()
 }
@@ -214,6 +225,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_limit_may_be_any_expression_but_a_literal() {
+        for options in ["rate_limit = RateLimit::new(\"crm\", PER, 5)", "rate_limit = CRM", "rate_limit = crm()"] {
+            assert_eq!(faults_of(options), "", "{options}");
+        }
+    }
+
+    #[test]
     fn each_wrong_option_is_told_what_to_do() {
         let table = [
             ("service = \"x\"", "the options are name, aliases"),
@@ -238,6 +256,8 @@ mod tests {
             ("priority = 32768", "from -32768 to 32767"),
             ("priority = \"high\"", "from -32768 to 32767"),
             ("backoff = \"soon\"", "is not a duration"),
+            ("rate_limit = \"10/s\"", "is a `RateLimit`, such as"),
+            ("rate_limit = 5", "is a `RateLimit`, such as"),
             ("priority = 1, priority = 1", "`priority` is given twice"),
             ("priority = 1 queue = \"a\"", "expected `,`"),
         ];

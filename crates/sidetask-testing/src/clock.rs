@@ -48,6 +48,10 @@ impl Clock for ManualClock {
         self.0.borrow().now
     }
 
+    fn elapsed(&self) -> Duration {
+        self.0.borrow().passed
+    }
+
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let mut readings = self.0.subscribe();
         let wake_at = readings.borrow().passed.saturating_add(duration);
@@ -104,6 +108,7 @@ mod tests {
         clock.advance(Duration::from_secs(5));
         assert!(is_over(&mut sleep));
         assert_eq!(clock.now(), start.before(Duration::from_secs(3595)));
+        assert_eq!(clock.elapsed(), Duration::from_secs(5));
     }
 
     #[tokio::test]

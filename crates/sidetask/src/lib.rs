@@ -54,9 +54,9 @@ pub use memory::MemoryStore;
 pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Enqueued, Error, Filter, Handler,
-    IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, Registration, Registry,
-    State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind, TaskFunction, TaskOptions,
-    Timestamp, When, Work, WorkerId,
+    IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, RateLimit, Registration,
+    Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind, TaskFunction,
+    TaskOptions, Timestamp, When, Work, WorkerId,
 };
 pub use sidetask_macros::task;
 pub use task::{IntoTask, Retry, Running, Task};

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{CancelToken, TaskErrorKind};
+use crate::{CancelToken, RateLimit, TaskErrorKind};
 
 fn context() -> Context {
     Context::in_process("test", 1, 1, CancelToken::new())
@@ -107,4 +107,24 @@ fn a_missing_state_names_task_and_type() {
     let mut states = StateMap::new();
     states.insert::<Arc<str>>("hello".into());
     definition.check_states(&states).unwrap();
+}
+
+#[test]
+fn rate_limits_that_cannot_be_used_or_differ_are_refused_and_named() {
+    let second = std::time::Duration::from_secs(1);
+    let limited = |name, burst| TaskOptions::new().rate_limit(RateLimit::new(name, second, burst));
+    let mut registry = Registry::new();
+    registry.register("one", |(): ()| async {}).set_options(limited("crm", 1));
+    registry.register("same", |(): ()| async {}).set_options(limited("crm", 1));
+    registry.check().unwrap();
+    registry.add::<Greets>().set_options(limited("crm", 7));
+    registry.add::<Greets>().set_options(limited("crm", 1));
+    registry.check().expect("the later options hold");
+    registry.register("other", |(): ()| async {}).set_options(limited("crm", 2));
+    registry.register("none", |(): ()| async {}).set_options(limited("mail", 0));
+    let error = registry.check().unwrap_err();
+    assert!(error.is_configuration());
+    for part in ["`one` and `other`", "burst of 1", "burst of 2", "task `none`", "burst of 0"] {
+        assert!(error.to_string().contains(part), "{error}");
+    }
 }
