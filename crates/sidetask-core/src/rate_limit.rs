@@ -13,6 +13,9 @@ use crate::call::check_name;
 /// When one of them ends with [`TaskError::retry_after`](crate::TaskError::retry_after), the service has said so to all:
 /// nobody who shares the limit begins until that time has passed.
 ///
+/// Time is what a worker's clock, or in process the tokio runtime's, says has [passed](crate::Clock::elapsed); setting
+/// the machine's clock changes nothing.
+///
 /// A name keeps its limit for the life of the process, so use a bounded number of names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateLimit {

@@ -52,7 +52,8 @@ impl TaskError {
         Self { kind: TaskErrorKind::Permanent, source: error.into() }
     }
 
-    /// A failure after which the other side has said when to come back. Uses an attempt.
+    /// A failure after which the other side has said when to come back. Uses an attempt. Of a task with a
+    /// [`RateLimit`](crate::RateLimit), nobody who shares that begins before.
     pub fn retry_after(wait: Duration, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind: TaskErrorKind::RetryAfter(wait), source: error.into() }
     }

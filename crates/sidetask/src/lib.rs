@@ -24,6 +24,7 @@
 //! | call code that blocks from async code | [`blocking()`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
+//! | call a service no more often than it allows | [`RateLimit`], [`Task::rate_limit`] |
 //! | store a job in a transaction of your own | module `sqlite` |
 //! | find async code that blocks its thread | [`stall`] |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
@@ -39,6 +40,7 @@ mod client;
 mod connect;
 pub mod memory;
 mod panics;
+mod rate;
 mod runner;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

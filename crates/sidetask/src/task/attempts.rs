@@ -1,17 +1,19 @@
 //! One run of a task: its attempts, and the waits between them.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing};
-use sidetask_core::{Error, State, TaskError, TaskErrorKind, Timestamp};
+use sidetask_core::{Clock, Error, RateLimit, State, SystemClock, TaskError, TaskErrorKind, Timestamp};
 use tokio::runtime::Handle;
 
-use super::Task;
 use super::body::{Attempt, Ended, runs_once};
 use super::label::Label;
 use super::lent::Lent;
+use super::{Rate, Task};
 use crate::panics::Catch;
+use crate::rate::{self, Limiter};
 use crate::stall::{Subject, Watched};
 
 impl<T: Send + 'static> Task<T> {
@@ -24,7 +26,7 @@ impl<T: Send + 'static> Task<T> {
     }
 
     async fn attempts(&mut self, outer: Option<&Lent>) -> Result<T, Ended> {
-        let Self { label, body, retry, timeout, lent } = self;
+        let Self { label, body, retry, timeout, rate, lent } = self;
         let lent = &*lent.within(outer);
         let plan = body.prepare(lent).map_err(Ended::Refused)?;
         let retry = retry.as_ref().unwrap_or(&plan.retry);
@@ -36,9 +38,13 @@ impl<T: Send + 'static> Task<T> {
         if retry.max_attempts > 1 && body.is_once() {
             return Err(Ended::Refused(runs_once(label)));
         }
+        let limiter = limiter(rate.as_ref(), plan.rate_limit, label)?;
         pause(plan.delay, label, lent).await?;
         let mut used = 0;
         loop {
+            if let Some(limiter) = &limiter {
+                lent.unless_stopped(limiter.queue().permit(&SystemClock)).await?;
+            }
             let attempt = Attempt { label, number: used + 1, max_attempts: retry.max_attempts, lent };
             let caught = Catch::new(body.attempt(attempt));
             let watched = Watched::new(caught, || Subject::Task(label.clone(), plan.place));
@@ -48,6 +54,9 @@ impl<T: Send + 'static> Task<T> {
                 Ok(Err(panic)) => Ended::Broken(Error::panicked(&label.to_string(), &panic)),
                 Err(ended) => ended,
             };
+            if let (Some(limiter), Some(wait)) = (&limiter, ended.retry_after()) {
+                limiter.pause(SystemClock.elapsed(), wait);
+            }
             let retry_in = || retry.backoff.wait(attempt.number, &mut fastrand::Rng::new());
             let (wait, next) = after(ended, attempt, retry_in)?;
             pause(wait, label, lent).await?;
@@ -62,6 +71,32 @@ pub(super) fn error_of(ended: Ended, label: &Label) -> Option<Error> {
         Ended::Stopped => None,
         Ended::Refused(error) | Ended::Broken(error) => Some(error),
         Ended::Failed(error) => Some(Error::failed(format_args!("`{label}`"), error.into_source())),
+    }
+}
+
+fn limiter(rate: Option<&Rate>, planned: Option<RateLimit>, label: &Label) -> Result<Option<Arc<Limiter>>, Ended> {
+    let limit = match rate {
+        Some(Rate::Own { per, burst }) => RateLimit::new(label.to_string(), *per, *burst),
+        Some(Rate::Of(limit)) => limit.clone(),
+        None => match planned {
+            Some(limit) => limit,
+            None => return Ok(None),
+        },
+    };
+    needs_timer(label)?;
+    rate::limiter(&limit).map(Some).map_err(Ended::Refused)
+}
+
+impl Ended {
+    /// How long nobody should call what this attempt called.
+    fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Failed(error) => match error.kind() {
+                TaskErrorKind::RetryAfter(wait) => Some(wait),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 }
 
@@ -134,8 +169,8 @@ fn needs_timer(label: &Label) -> Result<(), Ended> {
     match Handle::try_current() {
         Ok(_) => Ok(()),
         Err(_) => Err(Ended::Refused(Error::configuration(&[format!(
-            "task `{label}` has a time limit or waits before an attempt, which needs tokio's timer: await it in a tokio \
-             runtime with time enabled"
+            "task `{label}` has a time or rate limit or waits before an attempt, which needs tokio's timer: await it in \
+             a tokio runtime with time enabled"
         )]))),
     }
 }

@@ -5,7 +5,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::time::Duration;
 
-use sidetask_core::{Error, IntoOutcome, TaskError};
+use sidetask_core::{Error, IntoOutcome, RateLimit, TaskError};
 
 use super::label::Label;
 use super::lent::Lent;
@@ -58,11 +58,12 @@ pub(crate) struct Plan {
     pub(crate) delay: Duration,
     /// Where what it runs is defined, unless that is where the task was made.
     pub(crate) place: Option<&'static Location<'static>>,
+    pub(crate) rate_limit: Option<RateLimit>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { retry: Retry::attempts(1), timeout: None, delay: Duration::ZERO, place: None }
+        Self { retry: Retry::attempts(1), timeout: None, delay: Duration::ZERO, place: None, rate_limit: None }
     }
 }
 

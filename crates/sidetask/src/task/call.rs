@@ -56,6 +56,7 @@ impl<T: DeserializeOwned + Send + 'static> Body<T> for Called<T> {
             timeout: job.timeout.or(options.timeout),
             delay: job.when.due(now).0.since(now),
             place: Some(definition.place()),
+            rate_limit: options.rate_limit.clone(),
         })
     }
 

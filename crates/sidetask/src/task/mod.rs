@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
-use sidetask_core::{Call, Error, IntoOutcome, Registry};
+use sidetask_core::{Call, Error, IntoOutcome, RateLimit, Registry};
 
 use crate::BlockingPool;
 
@@ -35,7 +35,19 @@ pub struct Task<T = ()> {
     body: Box<dyn Body<T>>,
     retry: Option<Retry>,
     timeout: Option<Duration>,
+    rate: Option<Rate>,
     lent: Lent,
+}
+
+/// How often attempts may begin.
+#[derive(Clone, Debug)]
+enum Rate {
+    /// Under the task's own name.
+    Own {
+        per: Duration,
+        burst: u32,
+    },
+    Of(RateLimit),
 }
 
 impl<T: Send + 'static> Task<T> {
@@ -85,7 +97,7 @@ impl<T: Send + 'static> Task<T> {
     }
 
     pub(crate) fn of(label: Label, body: impl Body<T> + 'static) -> Self {
-        Self { label, body: Box::new(body), retry: None, timeout: None, lent: Lent::default() }
+        Self { label, body: Box::new(body), retry: None, timeout: None, rate: None, lent: Lent::default() }
     }
 
     /// Gives it the name that errors and logs call it by. Default: a call's kind; for others the place where the task
@@ -108,6 +120,29 @@ impl<T: Send + 'static> Task<T> {
     /// limit; for a call, what its kind says. Zero lets nothing pass that has to wait.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// Begins one attempt each `per`, and up to `burst` at once after a pause: the [`RateLimit`] of the task's name, so
+    /// that all tasks of this name in the process share it, or of the place where it was made. Each attempt waits for
+    /// its permit first, retries included; the wait does not count against the timeout. By the tokio runtime's clock.
+    /// A limit that cannot be used, or is not the one that the name has already, is refused when the task runs.
+    /// Default: no limit; for a call, what its kind says.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use sidetask::{Task, TaskError};
+    /// # async fn call_the_crm() -> Result<(), TaskError> { Ok(()) }
+    /// let task = Task::new(call_the_crm).named("crm").retry(5).rate_limit(Duration::from_millis(100), 5);
+    /// ```
+    pub fn rate_limit(mut self, per: Duration, burst: u32) -> Self {
+        self.rate = Some(Rate::Own { per, burst });
+        self
+    }
+
+    /// [`rate_limit`](Self::rate_limit) with a limit that tasks of other names may share.
+    pub fn limited_by(mut self, limit: RateLimit) -> Self {
+        self.rate = Some(Rate::Of(limit));
         self
     }
 

@@ -1,4 +1,4 @@
-//! Tasks that nobody waits for, with one attempt and no time limit: they run without all that the waits around an attempt
+//! Tasks that nobody waits for, with one attempt and no limit of time or rate: they run without all that the waits around an attempt
 //! take.
 
 use std::future::{Future, poll_fn};
@@ -20,7 +20,8 @@ use crate::stall::{Subject, Watched};
 impl<T: Send + 'static> Task<T> {
     /// Begins it as a plain attempt; `None` where it takes more to run it.
     pub(crate) fn plain(&mut self) -> Option<Plain> {
-        let is_plain = self.timeout.is_none() && self.retry.as_ref().is_none_or(|retry| retry.max_attempts == 1);
+        let is_single = self.retry.as_ref().is_none_or(|retry| retry.max_attempts == 1);
+        let is_plain = is_single && self.timeout.is_none() && self.rate.is_none();
         if is_plain { self.body.plain(&self.label) } else { None }
     }
 }

@@ -9,6 +9,7 @@ use sidetask_core::{CancelToken, Claimed, Context, Definition, Error, Json, Task
 use tracing::Instrument as _;
 
 use super::caught::{Caught, Panic, catch};
+use super::limited::{admitted, heed};
 use super::queues::Place;
 use super::running::Attempt;
 use super::shared::Shared;
@@ -38,11 +39,20 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, cancel: CancelToken, place: 
     let mut place = Some(place);
     let (outcome, retry_in) = match definition {
         Some(definition) => {
-            // Showing and dropping a user's error may panic as well, when the function itself has ended.
-            let caught = Caught::new(Box::pin(run(&shared, &definition, &job, cancel, &mut place)));
-            let subject = || Subject::Job(Arc::clone(&job.kind), definition.place());
-            let ended = Watched::new(caught, subject).await;
-            let outcome = ended.unwrap_or_else(|panic| Outcome::Failed(panicked(&job, &panic).to_string()));
+            let outcome = match admitted(&shared, &definition, &job, &cancel, place.as_ref()).await {
+                Ok(limiter) => {
+                    // Showing and dropping a user's error may panic as well, when the function itself has ended.
+                    let caught = Caught::new(Box::pin(run(&shared, &definition, &job, cancel, &mut place)));
+                    let subject = || Subject::Job(Arc::clone(&job.kind), definition.place());
+                    let ended = Watched::new(caught, subject).await;
+                    let outcome = ended.unwrap_or_else(|panic| Outcome::Failed(panicked(&job, &panic).to_string()));
+                    if let Some(limiter) = limiter {
+                        heed(&shared, &limiter, &outcome);
+                    }
+                    outcome
+                }
+                Err(given_back) => given_back,
+            };
             let retry_in = match outcome {
                 Outcome::Failed(_) => retry_in(&shared, &definition, job.token.attempt),
                 _ => Duration::ZERO,

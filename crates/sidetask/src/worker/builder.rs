@@ -12,7 +12,7 @@ use super::retention::Retention;
 use super::running::Running;
 use super::session::live;
 use super::shared::Shared;
-use crate::BlockingPool;
+use crate::{BlockingPool, rate};
 
 /// Settings of a [`Worker`]; made by [`Client::worker`](crate::Client::worker).
 #[derive(Debug)]
@@ -245,6 +245,11 @@ fn check(queues: &[(String, usize)], settings: &Settings, registry: &mut Registr
     }
     if let Err(error) = registry.check() {
         faults.push(error.to_string());
+    } else {
+        let kinds = registry.kinds();
+        let known = kinds.iter().filter_map(|kind| registry.find(kind));
+        let limits = known.filter_map(|definition| definition.options().rate_limit.as_ref());
+        faults.extend(limits.filter_map(|limit| rate::limiter(limit).err()).map(|error| error.to_string()));
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::configuration(&faults)) }
 }

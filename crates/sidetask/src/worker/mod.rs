@@ -14,6 +14,7 @@ mod caught;
 mod dormant;
 mod fetch;
 mod keep;
+mod limited;
 mod listen;
 mod queues;
 mod report;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 
 use sidetask_core::{Permit, Want};
 use tokio::sync::{Notify, Semaphore};
@@ -23,6 +23,8 @@ struct Queue {
     places: Arc<Semaphore>,
     /// Jobs may be available. Cleared before a claim is sent, so that what is heard meanwhile sets it again.
     promising: AtomicBool,
+    /// How many places are held by jobs that wait for a permit.
+    waiting: AtomicUsize,
 }
 
 /// The free places of one queue, taken for a claim.
@@ -40,6 +42,7 @@ impl Queues {
             concurrency: *concurrency,
             places: Arc::new(Semaphore::new(*concurrency)),
             promising: AtomicBool::new(false),
+            waiting: AtomicUsize::new(0),
         };
         let queues = queues.iter().map(queue).collect();
         Arc::new(Self { queues, look_everywhere: AtomicBool::new(false), wake: Notify::new() })
@@ -143,6 +146,31 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(queues: &Arc<Queues>, queue: usize, permit: Permit) -> Self {
         Self { queues: Arc::clone(queues), queue, permit: Some(permit) }
+    }
+}
+
+impl Place {
+    /// Lets its job wait for a permit, where no more than half of the queue's places do, so that other kinds get theirs.
+    /// A single place may wait.
+    pub(super) fn wait(&self) -> Option<Waits> {
+        let Queue { waiting, concurrency, .. } = &self.queues.queues[self.queue];
+        let most = concurrency.div_ceil(2);
+        let one_more = |waiting| (waiting < most).then_some(waiting + 1);
+        waiting.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        Some(Waits { queues: Arc::clone(&self.queues), queue: self.queue })
+    }
+}
+
+/// A job waits for a permit in its place, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Waits {
+    queues: Arc<Queues>,
+    queue: usize,
+}
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.queues.queues[self.queue].waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -10,6 +10,7 @@ mod groups;
 mod kit;
 mod macros;
 mod memory;
+mod rate;
 mod runner;
 mod spawned;
 mod stall;

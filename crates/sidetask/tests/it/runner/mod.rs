@@ -245,3 +245,18 @@ async fn calls_run_with_what_the_runner_lends() {
 fn a_concurrency_of_none_is_refused() {
     assert!(Runner::builder().concurrency(0).build().unwrap_err().is_configuration());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_holds_in_a_runner_too() {
+    let runner = Runner::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    for _ in 0..3 {
+        let begun = begun.clone();
+        let task = Task::once(async move { begun.send(tokio::time::Instant::now()).unwrap() });
+        runner.spawn(task.named("limited in a runner").rate_limit(Duration::from_secs(1), 1)).unwrap();
+    }
+    let mut next = async || begins.recv().await.unwrap();
+    let (first, second, third) = (next().await, next().await, next().await);
+    assert_eq!([second - first, third - second].map(|wait| wait.as_secs()), [1, 1]);
+    assert!(runner.shutdown(LONG).await.is_clean());
+}

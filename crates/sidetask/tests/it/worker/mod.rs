@@ -4,6 +4,7 @@ mod lease;
 mod outcomes;
 mod pools;
 mod queues;
+mod rate;
 mod reschedule;
 mod shutdown;
 mod start;

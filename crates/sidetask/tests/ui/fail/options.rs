@@ -36,6 +36,9 @@ fn empty_pool() {}
 #[task(priority = 40000)]
 async fn too_large() {}
 
+#[task(rate_limit = "10/s")]
+async fn no_expression() {}
+
 #[task(queue)]
 async fn no_value() {}
 
