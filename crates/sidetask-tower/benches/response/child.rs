@@ -19,8 +19,6 @@ pub(crate) struct Child {
     pub(crate) address: SocketAddr,
     /// The requests that were answered.
     pub(crate) answered: u64,
-    requests: u64,
-    seconds: f64,
     process: std::process::Child,
     // The process ends when this is dropped.
     stdin: Option<ChildStdin>,
@@ -39,7 +37,7 @@ impl Child {
         let mut port = String::new();
         BufReader::new(stdout).read_line(&mut port)?;
         let address = (Ipv4Addr::LOCALHOST, port.trim().parse::<u16>()?).into();
-        Ok(Self { server, address, answered: 0, requests: 0, seconds: 0.0, process, stdin })
+        Ok(Self { server, address, answered: 0, process, stdin })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -53,17 +51,6 @@ impl Child {
         let (_, account) = account.rsplit_once(')').ok_or("not what the kernel writes")?;
         let ticks: u64 = account.split_whitespace().skip(11).take(2).flat_map(str::parse::<u64>).sum();
         Ok(ticks as f64 / TICKS_PER_SECOND)
-    }
-
-    /// Notes what so many requests used.
-    pub(crate) fn account(&mut self, requests: u64, seconds: f64) {
-        self.requests += requests;
-        self.seconds += seconds;
-    }
-
-    /// The processor time that one of the noted requests used, in microseconds.
-    pub(crate) fn micros_each(&self) -> f64 {
-        self.seconds * 1e6 / self.requests as f64
     }
 
     /// Waits until every request that was answered made its no-op run, once.

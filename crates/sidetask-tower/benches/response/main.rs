@@ -27,7 +27,7 @@ use servers::Servers;
 const ROUNDS: usize = 21;
 const DRIVE: Duration = Duration::from_secs(10);
 
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();

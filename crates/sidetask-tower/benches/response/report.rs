@@ -25,8 +25,9 @@ enum Bound {
     AtMost(f64),
 }
 
-const LINES: [Line; 22] = [
+const LINES: [Line; 24] = [
     free("rps_plain"),
+    free("rps_empty_layer"),
     free("rps_layer"),
     free("rps_spawn"),
     free("rps_task"),
@@ -34,6 +35,7 @@ const LINES: [Line; 22] = [
     free("rps_spawn_blocking"),
     free("rps_blocking"),
     over("layer_over_plain", "rps_layer", "rps_plain", Bound::AtLeast(0.98)),
+    over("layer_over_empty_layer", "rps_layer", "rps_empty_layer", Bound::Free),
     over("spawn_over_plain", "rps_spawn", "rps_plain", Bound::Free),
     over("task_over_spawn", "rps_task", "rps_spawn", Bound::AtLeast(0.97)),
     over("task_stall_over_task", "rps_task_stall", "rps_task", Bound::AtLeast(0.97)),

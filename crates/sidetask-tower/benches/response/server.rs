@@ -3,7 +3,9 @@
 use std::io::Read;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
+use axum::extract::Request;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::serve::ListenerExt;
@@ -12,6 +14,8 @@ use serde::Serialize;
 use sidetask::Task;
 use sidetask_tower::{Background, BackgroundLayer};
 use tokio::net::TcpListener;
+use tower_layer::layer_fn;
+use tower_service::Service;
 
 use crate::Result;
 
@@ -19,6 +23,8 @@ use crate::Result;
 pub(crate) enum Server {
     /// Without this library.
     Plain,
+    /// With a layer that does nothing: what axum asks for any.
+    EmptyLayer,
     /// With the layer, to which no handler gives anything.
     Layer,
     /// Without this library; the handler spawns onto the runtime.
@@ -35,12 +41,21 @@ pub(crate) enum Server {
 
 impl Server {
     /// Those that are compared with each other stand beside each other, so that little time passes between them.
-    pub(crate) const ALL: [Self; 7] =
-        [Self::SpawnBlocking, Self::Blocking, Self::Plain, Self::Layer, Self::Spawn, Self::Task, Self::TaskStall];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::SpawnBlocking,
+        Self::Blocking,
+        Self::Plain,
+        Self::Layer,
+        Self::EmptyLayer,
+        Self::Spawn,
+        Self::Task,
+        Self::TaskStall,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::EmptyLayer => "empty_layer",
             Self::Layer => "layer",
             Self::Spawn => "spawn",
             Self::Task => "task",
@@ -61,22 +76,39 @@ impl Server {
 
     /// Whether each request to it makes something run.
     pub(crate) fn runs_something(self) -> bool {
-        !matches!(self, Self::Plain | Self::Layer)
+        !matches!(self, Self::Plain | Self::EmptyLayer | Self::Layer)
     }
 
     fn router(self) -> Router {
-        let (hello, layer) = match self {
-            Self::Plain => (get(hello), false),
-            Self::Layer => (get(hello), true),
-            Self::Spawn => (get(spawn), false),
-            Self::Task | Self::TaskStall => (get(task), true),
-            Self::SpawnBlocking => (get(spawn_blocking), false),
-            Self::Blocking => (get(blocking), true),
+        let router = Router::new();
+        let router = match self {
+            Self::Plain => router.route("/", get(hello)),
+            Self::EmptyLayer => router.route("/", get(hello)).layer(layer_fn(Empty)),
+            Self::Layer => router.route("/", get(hello)).layer(BackgroundLayer::in_process()),
+            Self::Spawn => router.route("/", get(spawn)),
+            Self::Task | Self::TaskStall => router.route("/", get(task)).layer(BackgroundLayer::in_process()),
+            Self::SpawnBlocking => router.route("/", get(spawn_blocking)),
+            Self::Blocking => router.route("/", get(blocking)).layer(BackgroundLayer::in_process()),
         };
-        let router = Router::new().route("/", hello);
-        let router = if layer { router.layer(BackgroundLayer::in_process()) } else { router };
-        // Outside the layer: it is not what is measured.
+        // Outside of every layer: it is not what is measured.
         router.route("/ran", get(ran))
+    }
+}
+
+#[derive(Clone)]
+struct Empty<S>(S);
+
+impl<S: Service<Request>> Service<Request> for Empty<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        self.0.call(request)
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) struct Servers {
 struct Driven {
     child: Child,
     load: Load,
+    /// What the load had answered, and the processor time that the server used meanwhile, in seconds.
+    answered: u64,
+    used: f64,
 }
 
 impl Servers {
@@ -27,7 +30,7 @@ impl Servers {
             let length = child.connect()?.hello()?;
             child.answered += 1;
             let load = Load::open(child.address, length)?;
-            Ok(Driven { child, load })
+            Ok(Driven { child, load, answered: 0, used: 0.0 })
         });
         let driven = driven.collect::<Result<_>>()?;
         let mut started = Self { driven };
@@ -39,12 +42,13 @@ impl Servers {
 
     /// Requests per second. What the requests began has ended too when it returns.
     pub(crate) fn drive(&mut self, server: Server, window: Duration) -> Result<f64> {
-        let Driven { child, load } = find(&mut self.driven, server)?;
-        let used = child.processor_time()?;
-        let driven = load.drive(window)?;
-        child.answered += driven.answered;
-        child.settle()?;
-        child.account(driven.answered, child.processor_time()? - used);
+        let server = find(&mut self.driven, server)?;
+        let before = server.child.processor_time()?;
+        let driven = server.load.drive(window)?;
+        server.child.answered += driven.answered;
+        server.child.settle()?;
+        server.answered += driven.answered;
+        server.used += server.child.processor_time()? - before;
         Ok(driven.per_second)
     }
 
@@ -56,8 +60,8 @@ impl Servers {
     /// it. What else runs on the machine does not change it much.
     pub(crate) fn processor_time(&self) -> Figures {
         let mut figures = Figures::default();
-        for Driven { child, .. } in &self.driven {
-            figures.add(&format!("cpu_us_{}", child.server.name()), child.micros_each());
+        for Driven { child, answered, used, .. } in &self.driven {
+            figures.add(&format!("cpu_us_{}", child.server.name()), used * 1e6 / *answered as f64);
         }
         figures
     }
