@@ -1,8 +1,7 @@
 //! Load: many connections that are kept alive, each of which sends its next request when it has the answer.
 //!
 //! It costs little, with the same bytes for each request and a glance at each answer, since it shares the machine with
-//! the server that is measured. It has as many threads as there are cores, so that the cores are what it runs out of:
-//! beside a single thread, a server has time to spare, in which anything that it does looks free.
+//! the server that is measured.
 
 use std::cell::Cell;
 use std::net::SocketAddr;
@@ -45,14 +44,14 @@ struct Progress {
     stop: Cell<bool>,
 }
 
-pub(crate) fn threads() -> usize {
+pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 impl Load {
     /// `length` is that of every answer.
-    pub(crate) fn open(address: SocketAddr, length: usize) -> Result<Self> {
-        let drivers = (0..threads()).map(|_| Driver::open(address, length));
+    pub(crate) fn open(address: SocketAddr, length: usize, threads: usize) -> Result<Self> {
+        let drivers = (0..threads).map(|_| Driver::open(address, length, CONNECTIONS / threads));
         Ok(Self(drivers.collect::<Result<_>>()?))
     }
 
@@ -76,9 +75,9 @@ impl Load {
 }
 
 impl Driver {
-    fn open(address: SocketAddr, length: usize) -> Result<Self> {
+    fn open(address: SocketAddr, length: usize, connections: usize) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let connections = (0..CONNECTIONS / threads()).map(|_| {
+        let connections = (0..connections).map(|_| {
             let connection = runtime.block_on(TcpStream::connect(address))?;
             connection.set_nodelay(true)?;
             Ok(connection)

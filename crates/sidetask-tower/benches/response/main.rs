@@ -1,7 +1,10 @@
 //! What tasks after the response cost a server: each figure beside that of the same server without this library, taken
 //! in turn within each round, and reported as the median over the rounds of the rounds' own ratios.
 //!
-//! `cargo xtask bench response [--output json] [--rounds N]`
+//! `cargo xtask bench response [--output json] [--rounds N] [--threads N]`
+//!
+//! The load has as many threads as there are cores, unless told otherwise, so that the cores are what it runs out of:
+//! beside a single thread, a server has time to spare, in which what it does looks free.
 //!
 //! `--drive SERVER` drives one of the servers for ten seconds and measures nothing, to let a profiler look at it.
 
@@ -34,22 +37,36 @@ fn main() -> Result<()> {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--serve", server] => server::serve(Server::named(server)?),
         ["--drive", server] => drive(Server::named(server)?),
-        [] => bench(false, ROUNDS),
-        ["--output", "json"] => bench(true, ROUNDS),
-        ["--rounds", rounds] => bench(false, rounds.parse()?),
-        ["--output", "json", "--rounds", rounds] => bench(true, rounds.parse()?),
-        _ => {
-            Err(format!("unknown arguments {arguments:?}: there are `--output json`, `--rounds N`, in this order")
-                .into())
-        }
+        _ => bench(&Options::of(&arguments)?),
     }
 }
 
-fn bench(json: bool, rounds: usize) -> Result<()> {
-    let mut servers = Servers::start(&Server::ALL)?;
-    let mut report = Report::default();
-    for round in 1..=rounds {
-        eprintln!("round {round} of {rounds}");
+struct Options {
+    json: bool,
+    rounds: usize,
+    threads: usize,
+}
+
+impl Options {
+    fn of(arguments: &[String]) -> Result<Self> {
+        let mut options = Self { json: false, rounds: ROUNDS, threads: load::cores() };
+        for argument in arguments.chunks(2) {
+            match argument.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["--output", "json"] => options.json = true,
+                ["--rounds", rounds] => options.rounds = rounds.parse()?,
+                ["--threads", threads] => options.threads = threads.parse()?,
+                _ => return Err(format!("unknown arguments {argument:?}: see the first page of the source").into()),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn bench(options: &Options) -> Result<()> {
+    let mut servers = Servers::start(&Server::ALL, options.threads)?;
+    let mut report = Report::of(options.threads);
+    for round in 1..=options.rounds {
+        eprintln!("round {round} of {}", options.rounds);
         let mut figures = Figures::default();
         throughput::measure(&mut servers, &mut figures)?;
         latency::measure(&mut servers, &mut figures)?;
@@ -57,7 +74,7 @@ fn bench(json: bool, rounds: usize) -> Result<()> {
         report.add(figures);
     }
     report.add_whole(servers.processor_time());
-    if json {
+    if options.json {
         eprintln!("{}", report.table());
         println!("{}", report.json()?);
     } else {
@@ -67,7 +84,7 @@ fn bench(json: bool, rounds: usize) -> Result<()> {
 }
 
 fn drive(server: Server) -> Result<()> {
-    let mut servers = Servers::start(&[server])?;
+    let mut servers = Servers::start(&[server], load::cores())?;
     eprintln!("driving process {}", servers.child(server)?.id());
     let per_second = servers.drive(server, DRIVE)?;
     println!("{per_second:.0} requests per second");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use crate::load::{CONNECTIONS, threads};
+use crate::load::{CONNECTIONS, cores};
 use crate::throughput::MEASURED;
 
 /// What is reported: a figure of a round, by itself or with another of the same round.
@@ -80,13 +80,19 @@ impl Figures {
 }
 
 /// All rounds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Report {
+    threads: usize,
     rounds: Vec<Figures>,
     whole: Figures,
 }
 
 impl Report {
+    /// Of a load of so many threads.
+    pub(crate) fn of(threads: usize) -> Self {
+        Self { threads, rounds: Vec::new(), whole: Figures::default() }
+    }
+
     pub(crate) fn add(&mut self, figures: Figures) {
         self.rounds.push(figures);
     }
@@ -111,10 +117,11 @@ impl Report {
         let mut text = format!(
             "Medians over {} rounds, with the least and the most of them. Load: {CONNECTIONS} connections that are kept \
              alive,\n{} ms a round on each server, in short windows taken in turn. A server's process with tokio's \
-             default threads\nshares {cores} cores with the {cores} threads of the load, and with whatever else runs.\n",
+             default threads\nshares {} cores with {} threads of load, and with whatever else runs.\n",
             self.rounds.len(),
             MEASURED.as_millis(),
-            cores = threads(),
+            cores(),
+            self.threads,
         );
         for line in &LINES {
             let [least, median, most] = self.spread(line);
