@@ -25,8 +25,9 @@ enum Bound {
     AtMost(f64),
 }
 
-const LINES: [Line; 24] = [
+const LINES: [Line; 26] = [
     free("rps_plain"),
+    free("rps_again"),
     free("rps_empty_layer"),
     free("rps_layer"),
     free("rps_spawn"),
@@ -34,6 +35,7 @@ const LINES: [Line; 24] = [
     free("rps_task_stall"),
     free("rps_spawn_blocking"),
     free("rps_blocking"),
+    over("again_over_plain", "rps_again", "rps_plain", Bound::Free),
     over("layer_over_plain", "rps_layer", "rps_plain", Bound::AtLeast(0.98)),
     over("layer_over_empty_layer", "rps_layer", "rps_empty_layer", Bound::Free),
     over("spawn_over_plain", "rps_spawn", "rps_plain", Bound::Free),

@@ -23,6 +23,8 @@ use crate::Result;
 pub(crate) enum Server {
     /// Without this library.
     Plain,
+    /// The same once more: how it stands to the first says how far the machine can be trusted.
+    Again,
     /// With a layer that does nothing: what axum asks for any.
     EmptyLayer,
     /// With the layer, to which no handler gives anything.
@@ -41,9 +43,10 @@ pub(crate) enum Server {
 
 impl Server {
     /// Those that are compared with each other stand beside each other, so that little time passes between them.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::SpawnBlocking,
         Self::Blocking,
+        Self::Again,
         Self::Plain,
         Self::Layer,
         Self::EmptyLayer,
@@ -55,6 +58,7 @@ impl Server {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
+            Self::Again => "again",
             Self::EmptyLayer => "empty_layer",
             Self::Layer => "layer",
             Self::Spawn => "spawn",
@@ -76,13 +80,13 @@ impl Server {
 
     /// Whether each request to it makes something run.
     pub(crate) fn runs_something(self) -> bool {
-        !matches!(self, Self::Plain | Self::EmptyLayer | Self::Layer)
+        !matches!(self, Self::Plain | Self::Again | Self::EmptyLayer | Self::Layer)
     }
 
     fn router(self) -> Router {
         let router = Router::new();
         let router = match self {
-            Self::Plain => router.route("/", get(hello)),
+            Self::Plain | Self::Again => router.route("/", get(hello)),
             Self::EmptyLayer => router.route("/", get(hello)).layer(layer_fn(Empty)),
             Self::Layer => router.route("/", get(hello)).layer(BackgroundLayer::in_process()),
             Self::Spawn => router.route("/", get(spawn)),
