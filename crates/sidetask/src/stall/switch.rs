@@ -91,8 +91,8 @@ pub(super) fn report(subject: &Subject, lasted: Duration, is_over: bool) {
             task,
             %place,
             ?lasted,
-            "a task is blocking its thread, and every other task of the thread waits: move the call that blocks to the \
-             blocking pool, with `Task::blocking`, `BlockingPool::run` or a plain `fn` as `#[task]`"
+            "a task is blocking its thread, and every other task of the thread waits: move this to \
+             `sidetask::blocking`, or make the task of a plain `fn`"
         );
     }
     if let Some(on_stall) = &detector.on_stall
