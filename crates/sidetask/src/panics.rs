@@ -17,6 +17,13 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// Calls `f`, and answers with its panic where it does.
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
+    catch_unwind(AssertUnwindSafe(f))
+}
+
 /// Polls a future and makes its panic an error: what the panic said. The future is dropped as soon as it ends, so that
 /// a panic of that counts as well.
 pub(crate) struct Catch<'a, T>(Option<Pin<Box<dyn Future<Output = T> + Send + 'a>>>);
@@ -35,13 +42,13 @@ impl<T> Future for Catch<'_, T> {
             return Poll::Ready(Err(String::from("it was polled after its end")));
         };
         // Whatever the panic left half done is dropped with the future and never seen again.
-        let polled = catch_unwind(AssertUnwindSafe(|| match future.as_mut().poll(cx) {
+        let polled = catch(|| match future.as_mut().poll(cx) {
             Poll::Ready(output) => {
                 drop(future);
                 Ok(output)
             }
             Poll::Pending => Err(future),
-        }));
+        });
         match polled {
             Ok(Ok(output)) => Poll::Ready(Ok(output)),
             Ok(Err(future)) => {

@@ -155,19 +155,15 @@ impl BlockingPool {
         Submitted::to(self.clone(), f)
     }
 
-    /// Hands several functions over at once, for the price of one: as many as there is room for, from the front. Leaves
-    /// the others in `functions`, and says how many it took. Nobody hears how they end.
-    pub(crate) fn submit_many(&self, functions: &mut Vec<Function>) -> usize {
-        self.0.push_many(functions)
+    /// Hands over a function that nobody waits for. One that there is no room for is dropped.
+    pub(crate) fn submit_and_forget(&self, function: Function) {
+        // The error is the one that `full` gives to whoever notices that the function was dropped.
+        let _ = self.0.push(function);
     }
 
     /// Why the pool takes nothing more.
     pub(crate) fn full(&self) -> Error {
         self.0.full()
-    }
-
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// What the pool does at this moment, and what it did so far. Costs a lock that is never held for long.

@@ -32,6 +32,9 @@ struct Shared {
 /// Starts a thread that does a [work](Shared::work).
 type Start = fn(thread::Builder, Arc<Shared>) -> io::Result<()>;
 
+/// How often a thread gives way to others before it sleeps.
+const LINGER: usize = 3;
+
 /// While functions wait and one more thread could be had, a thread is coming. So one is enough for many functions that
 /// arrive at once: whoever takes one of them and leaves others behind brings the next.
 #[derive(Default)]
@@ -91,46 +94,25 @@ impl Threads {
         let next = state.call_next(self.limits());
         drop(state);
         match self.0.bring(next) {
-            Err(refused) if self.take_back(number, 1).pop().is_some() => Err(self.full().because(refused)),
+            Err(refused) if self.take_back(number) => Err(self.full().because(refused)),
             _ => Ok(number),
         }
     }
 
-    /// Adds as many as there is room for, from the front, and leaves the others. Says how many.
-    pub(super) fn push_many(&self, functions: &mut Vec<Function>) -> usize {
-        let since = Instant::now();
-        let mut state = self.0.lock();
-        let mut added = state.room(self.limits()).min(functions.len());
-        let first = state.next;
-        for f in functions.drain(..added) {
-            state.add(since, f);
-        }
-        state.counted.refused += functions.len() as u64;
-        let next = state.call_next(self.limits());
-        drop(state);
-        if self.0.bring(next).is_err() {
-            let back = self.take_back(first, added as u64);
-            added -= back.len();
-            functions.splice(..0, back);
-        }
-        added
-    }
-
-    /// Takes functions back that were counted on a thread which the system did not give. Those that a running function's
-    /// thread can take afterwards stay.
-    fn take_back(&self, first: u64, added: u64) -> Vec<Function> {
+    /// Takes a function back that was counted on a thread which the system did not give, unless a running function's
+    /// thread can take it afterwards. False where it stays, or has begun.
+    fn take_back(&self, number: u64) -> bool {
         let mut state = self.0.lock();
         let coming = usize::from(state.coming);
         let stay = if state.running() + coming > 0 { self.limits().queue.saturating_add(coming) } else { 0 };
-        let ours = state.queue.partition_point(|waiting| waiting.number < first);
-        let end = state.queue.partition_point(|waiting| waiting.number < first + added);
-        let back: Vec<_> = state.queue.drain(ours.max(stay).min(end)..end).map(|waiting| waiting.f).collect();
+        let at = state.queue.partition_point(|waiting| waiting.number < number);
+        let removed = if at >= stay { state.remove(number) } else { None };
         // Others relied on the same thread. Nobody is left who would run them.
         let stranded = if state.threads == 0 { std::mem::take(&mut state.queue) } else { VecDeque::new() };
-        state.counted.refused += (back.len() + stranded.len()) as u64;
+        state.counted.refused += u64::from(removed.is_some()) + stranded.len() as u64;
         // They are dropped out of the lock, since their values are the user's.
         drop(state);
-        back
+        removed.is_some()
     }
 
     /// The error of a pool that takes nothing now.
@@ -243,6 +225,22 @@ impl Shared {
         self.bring(next)
     }
 
+    /// Gives way a few times before a thread sleeps, as the one that is coming: what others push meanwhile needs to wake
+    /// nobody. Where the machine is busy, that is a batch.
+    fn linger<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        for _ in 0..LINGER {
+            if state.coming || state.closed || !state.queue.is_empty() {
+                break;
+            }
+            state.coming = true;
+            drop(state);
+            thread::yield_now();
+            state = self.lock();
+            state.coming = false;
+        }
+        state
+    }
+
     /// A thread's life. It begins as the one that is coming.
     fn work(self: Arc<Self>) {
         let mut state = self.lock();
@@ -261,6 +259,10 @@ impl Shared {
                 state = self.lock();
                 state.counted.ran += now - begun;
                 *(if is_ok { &mut state.counted.completed } else { &mut state.counted.panicked }) += 1;
+            }
+            state = self.linger(state);
+            if !state.queue.is_empty() {
+                continue;
             }
             state.idle += 1;
             let sleeping = |state: &mut State| !state.woken && !state.closed;

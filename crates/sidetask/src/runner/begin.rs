@@ -88,7 +88,6 @@ impl Running {
         let runner = self.place.runner.clone();
         let pool = self.member.lent().within(Some(&runner.0.settings.lent)).pool();
         self.place.pool = Some(pool.clone());
-        let own_runtime = runtime.clone();
         let function = move || {
             if self.place.runner.is_given_up() {
                 return;
@@ -101,10 +100,11 @@ impl Running {
                     drop(member);
                     place.end(ended);
                 }
-                PlainEnd::Again(wait) => self.on_runtime(&own_runtime, wait),
+                PlainEnd::Again(wait) => self.on_runtime(&runtime, wait),
             }
         };
-        runner.0.batches.add(&runner, &runtime, pool, Box::new(function));
+        // One that the pool has no room for is dropped, which its place in the book notices.
+        pool.submit_and_forget(Box::new(function));
     }
 }
 
@@ -121,7 +121,9 @@ struct Place {
 enum Ended {
     Completed,
     Failed(Error),
-    /// With a panic while one of its values was dropped, refused by its pool, or with its runtime.
+    /// In dropping one of its values.
+    Panicked,
+    /// Refused by its pool, or with its runtime.
     Lost(Option<BlockingPool>),
 }
 
@@ -151,10 +153,12 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if !self.is_over {
-            let pool = self.pool.take();
-            self.leave(Ended::Lost(pool));
+        if self.is_over {
+            return;
         }
+        let is_panic = std::thread::panicking();
+        let lost = self.pool.take();
+        self.leave(if is_panic { Ended::Panicked } else { Ended::Lost(lost) });
     }
 }
 
@@ -163,9 +167,7 @@ impl Ended {
         match self {
             Self::Completed => None,
             Self::Failed(error) => Some(error),
-            Self::Lost(_) if std::thread::panicking() => {
-                Some(Error::panicked(&label.to_string(), "one of its values did when it was dropped"))
-            }
+            Self::Panicked => Some(Error::panicked(&label.to_string(), "one of its values did when it was dropped")),
             Self::Lost(Some(pool)) => Some(pool.full()),
             Self::Lost(None) => Some(Error::cancelled(format_args!("`{label}`, whose runtime shuts down,"))),
         }

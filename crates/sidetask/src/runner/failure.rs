@@ -1,9 +1,10 @@
-use std::panic::{AssertUnwindSafe, Location, catch_unwind};
+use std::panic::Location;
 
 use sidetask_core::Error;
 
 use super::builder::OnError;
-use crate::{TasksError, panics};
+use crate::TasksError;
+use crate::panics::{self, catch};
 
 /// A task that failed where nobody waited for it.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +54,7 @@ impl<'a> TaskFailure<'a> {
         let Self { name, place, origin, error } = *self;
         tracing::error!(task = name, place = place.map(tracing::field::display), origin, source, "{error}");
         if let Some(on_error) = on_error
-            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_error(self)))
+            && let Err(panic) = catch(|| on_error(self))
         {
             let panic = panics::message(&*panic);
             tracing::error!(task = name, origin, panic, "the callback for failures panicked");

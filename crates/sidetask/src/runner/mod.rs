@@ -12,7 +12,6 @@ use tokio::sync::Notify;
 use crate::IntoTask;
 use crate::task::label::Label;
 
-mod batches;
 mod begin;
 mod book;
 mod builder;
@@ -20,7 +19,6 @@ mod failure;
 mod prepared;
 mod report;
 
-use batches::Batches;
 use begin::begin_in_turn;
 use book::{Book, Entered};
 pub use builder::RunnerBuilder;
@@ -45,7 +43,6 @@ struct Inner {
     room: Notify,
     /// Told that nothing runs or waits.
     quiet: Notify,
-    batches: Batches,
     /// A shutdown's deadline has passed.
     is_given_up: AtomicBool,
 }
@@ -69,7 +66,6 @@ impl Runner {
             settings,
             room: Notify::new(),
             quiet: Notify::new(),
-            batches: Batches::default(),
             is_given_up: AtomicBool::new(false),
         }))
     }

@@ -2,7 +2,6 @@
 //! take.
 
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use super::attempts::{after, error_of};
 use super::body::{Attempt, BoxFuture, Ended, Plain, PlainEnd, runs_once};
 use super::label::Label;
 use super::lent::Lent;
-use crate::panics;
+use crate::panics::{self, Panic, catch};
 use crate::stall::{Subject, Watched};
 
 impl<T: Send + 'static> Task<T> {
@@ -67,9 +66,9 @@ async fn attempt<Fut: Future<Output: IntoOutcome>>(f: impl FnOnce() -> Fut, labe
             future.as_mut().as_pin_mut().map_or(Poll::Pending, |future| future.poll(cx))
         });
         let mut polled = pin!(polled);
-        let caught = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| polled.as_mut().poll(cx))) {
+        let caught = poll_fn(|cx| match catch(|| polled.as_mut().poll(cx)) {
             Ok(polled) => polled.map(|returned| returned.into_outcome().map(drop).map_err(Ended::Failed)),
-            Err(panic) => Poll::Ready(Err(panicked(&*panic, label))),
+            Err(panic) => Poll::Ready(Err(panicked(&panic, label))),
         });
         Watched::new(caught, || Subject::Task(label.clone(), None)).await
     };
@@ -82,16 +81,16 @@ pub(super) fn function<T>(
 ) -> Box<dyn FnOnce() -> PlainEnd + Send> {
     let label = label.clone();
     Box::new(move || {
-        let ended = match catch_unwind(AssertUnwindSafe(|| f().map(drop))) {
+        let ended = match catch(|| f().map(drop)) {
             Ok(returned) => returned.map_err(Ended::Failed),
-            Err(panic) => Err(panicked(&*panic, &label)),
+            Err(panic) => Err(panicked(&panic, &label)),
         };
         end(ended, &label)
     })
 }
 
-fn panicked(panic: &(dyn std::any::Any + Send), label: &Label) -> Ended {
-    Ended::Broken(Error::panicked(&label.to_string(), panics::message(panic)))
+fn panicked(panic: &Panic, label: &Label) -> Ended {
+    Ended::Broken(Error::panicked(&label.to_string(), panics::message(&**panic)))
 }
 
 /// It is the only attempt, unless it asks to run later.

@@ -1,16 +1,10 @@
 //! Panics of a user's code, kept from the worker.
 
-use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub(super) type Panic = Box<dyn Any + Send>;
-
-pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
-    catch_unwind(AssertUnwindSafe(f))
-}
+pub(super) use crate::panics::{Panic, catch};
 
 /// A future whose panics, in polling it and in dropping it, go no further.
 pub(super) struct Caught<F>(Option<Pin<Box<F>>>)

@@ -36,8 +36,13 @@ fn waits() -> (mpsc::Sender<()>, Function) {
     (release, Box::new(wait))
 }
 
+/// Pushes one after the other, and says how many there was room for.
+fn push_all(threads: &Threads, functions: impl IntoIterator<Item = Function>) -> usize {
+    functions.into_iter().filter_map(|f| threads.push(f).ok()).count()
+}
+
 #[test]
-fn a_batch_takes_what_there_is_room_for_and_leaves_the_others_in_order() {
+fn a_full_pool_refuses_and_what_it_took_runs_in_order() {
     let threads = Threads::new(limits(1, 2));
     let (release, wait) = waits();
     threads.push(wait).unwrap();
@@ -47,18 +52,16 @@ fn a_batch_takes_what_there_is_room_for_and_leaves_the_others_in_order() {
         let order = order.clone();
         Box::new(move || order.send(n).unwrap())
     };
-    let mut batch: Vec<_> = (0..5).map(function).collect();
-    assert_eq!((threads.push_many(&mut batch), batch.len()), (2, 3));
-    assert_eq!((threads.push_many(&mut batch), threads.stats().refused), (0, 6));
+    assert_eq!((push_all(&threads, (0..5).map(function)), threads.stats().refused), (2, 3));
     drop(release);
     until(|| threads.stats().completed == 3);
-    assert_eq!(threads.push_many(&mut batch), 3, "one for the thread that is free, two that wait");
-    until(|| threads.stats().completed == 6);
-    assert_eq!(ran.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
+    assert_eq!(push_all(&threads, [function(5)]), 1);
+    until(|| threads.stats().completed == 4);
+    assert_eq!(ran.try_iter().collect::<Vec<_>>(), [0, 1, 5]);
 }
 
 #[test]
-fn a_batch_is_run_on_as_many_threads_as_there_may_be() {
+fn many_are_run_on_as_many_threads_as_there_may_be() {
     const THREADS: usize = 16;
     for _ in 0..20 {
         let threads = Threads::new(limits(THREADS, 100));
@@ -69,31 +72,22 @@ fn a_batch_is_run_on_as_many_threads_as_there_may_be() {
                 barrier.wait();
             })
         };
-        let mut batch: Vec<_> = (0..THREADS * 3).map(|_| meets()).collect();
-        assert_eq!(threads.push_many(&mut batch), THREADS * 3);
+        assert_eq!(push_all(&threads, (0..THREADS * 3).map(|_| meets())), THREADS * 3);
         until(|| threads.stats().completed == THREADS as u64 * 3);
         // Now they sleep, and are woken in place of being started.
         until(|| threads.stats().busy == 0);
-        let mut batch: Vec<_> = (0..THREADS).map(|_| meets()).collect();
-        assert_eq!(threads.push_many(&mut batch), THREADS);
+        assert_eq!(push_all(&threads, (0..THREADS).map(|_| meets())), THREADS);
         until(|| threads.stats().completed == THREADS as u64 * 4);
     }
 }
 
 #[test]
-fn a_batch_is_run_to_its_end_though_the_pool_is_gone() {
+fn what_was_taken_is_run_to_its_end_though_the_pool_is_gone() {
     let threads = Threads::new(limits(2, 100));
     let count = Arc::new(AtomicUsize::new(0));
-    let mut batch: Vec<_> = (0..50).map(|_| counts(&count)).collect();
-    assert_eq!(threads.push_many(&mut batch), 50);
+    assert_eq!(push_all(&threads, (0..50).map(|_| counts(&count))), 50);
     drop(threads);
     until(|| count.load(SeqCst) == 50);
-}
-
-#[test]
-fn a_batch_of_none_calls_no_thread() {
-    let threads = Threads::new(limits(1, 1));
-    assert_eq!((threads.push_many(&mut Vec::new()), threads.stats().threads), (0, 0));
 }
 
 #[test]
@@ -103,11 +97,9 @@ fn a_function_that_no_thread_can_be_had_for_is_refused_and_dropped() {
     let error = threads.push(counts(&count)).unwrap_err();
     assert!(error.is_pool_full());
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "no thread");
-    let mut batch: Vec<_> = (0..3).map(|_| counts(&count)).collect();
-    assert_eq!((threads.push_many(&mut batch), batch.len()), (0, 3));
+    assert_eq!(push_all(&threads, (0..3).map(|_| counts(&count))), 0);
     let stats = threads.stats();
     assert_eq!((stats.threads, stats.queued, stats.refused), (0, 0, 4));
-    drop(batch);
     assert_eq!((Arc::strong_count(&count), count.load(SeqCst)), (1, 0));
 }
 
@@ -127,8 +119,7 @@ fn what_no_second_thread_can_be_had_for_waits_for_the_first_as_far_as_the_queue_
     until(|| threads.stats().started == 1);
     let count = Arc::new(AtomicUsize::new(0));
     threads.push(counts(&count)).unwrap();
-    let mut batch: Vec<_> = (0..3).map(|_| counts(&count)).collect();
-    assert_eq!((threads.push_many(&mut batch), batch.len()), (1, 2));
+    assert_eq!(push_all(&threads, (0..3).map(|_| counts(&count))), 1);
     assert!(threads.push(counts(&count)).unwrap_err().is_pool_full());
     drop(release);
     until(|| count.load(SeqCst) == 2);
@@ -216,11 +207,8 @@ fn every_accepted_function_runs_once_on_no_more_threads_than_allowed() {
                     while !runs.is_empty() {
                         let (some, rest) = runs.split_at(random.usize(1..=8).min(runs.len()));
                         runs = rest;
-                        let mut batch: Vec<_> = some.iter().map(|run| function(run, random.u64(0..100))).collect();
-                        accepted += match batch.len() {
-                            1 => u64::from(batch.pop().is_some_and(|f| threads.push(f).is_ok())),
-                            _ => threads.push_many(&mut batch) as u64,
-                        };
+                        let batch: Vec<_> = some.iter().map(|run| function(run, random.u64(0..100))).collect();
+                        accepted += push_all(threads, batch) as u64;
                         if random.bool() {
                             thread::sleep(Duration::from_micros(random.u64(0..300)));
                         }

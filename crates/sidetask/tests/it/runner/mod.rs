@@ -260,3 +260,63 @@ async fn a_rate_limit_holds_in_a_runner_too() {
     assert_eq!([second - first, third - second].map(|wait| wait.as_secs()), [1, 1]);
     assert!(runner.shutdown(LONG).await.is_clean());
 }
+
+#[tokio::test]
+async fn tasks_that_wait_are_woken_though_they_began_in_a_batch() {
+    let runner = Runner::new();
+    let (begun, mut begins) = mpsc::unbounded_channel();
+    let go = Arc::new(Semaphore::new(0));
+    for name in ["a", "b", "c"] {
+        runner.spawn(held(name, &begun, &go)).unwrap();
+    }
+    for _ in 0..3 {
+        begins.recv().await.unwrap();
+    }
+    go.add_permits(3);
+    assert_eq!((runner.shutdown(LONG).await.is_clean(), runner.stats().completed), (true, 3));
+}
+
+#[tokio::test]
+async fn a_value_that_panics_when_dropped_harms_only_its_own_task() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let (builder, failures) = recording();
+    let runner = builder.build().unwrap();
+    let bomb = Bomb;
+    runner.spawn(Task::once(async move { drop(bomb) }).named("while it runs")).unwrap();
+    let bomb = Bomb;
+    let kept = async move {
+        let _bomb = &bomb;
+        tokio::task::yield_now().await;
+    };
+    runner.spawn(Task::once(kept).named("as it ends")).unwrap();
+    runner.spawn(Task::new(|| async {})).unwrap();
+    assert!(runner.shutdown(LONG).await.is_clean());
+    assert_eq!((runner.stats().completed, runner.stats().failed), (1, 2));
+    let texts: Vec<_> = failures.lock().unwrap().iter().map(|(name, _, text)| (name.clone(), text.clone())).collect();
+    assert_eq!(texts.len(), 2);
+    assert!(texts.iter().all(|(_, text)| text.contains("panicked")), "{texts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_is_slow_to_begin_lets_the_others_of_its_batch_run_beside_it() {
+    let runner = Runner::new();
+    let (told, tells) = std::sync::mpsc::channel();
+    let (release, held) = std::sync::mpsc::channel::<()>();
+    let blocks = |how_long: Duration| {
+        Task::once(async move {
+            std::thread::sleep(how_long);
+        })
+    };
+    // The second blocks until the third has run, which it can only beside it.
+    runner.spawn(blocks(Duration::from_millis(5))).unwrap();
+    runner.spawn(Task::once(async move { held.recv_timeout(LONG).unwrap() })).unwrap();
+    runner.spawn(Task::once(async move { told.send(release.send(()).is_ok()).unwrap() })).unwrap();
+    assert!(tokio::task::spawn_blocking(move || tells.recv_timeout(LONG).unwrap()).await.unwrap());
+    assert!(runner.shutdown(LONG).await.is_clean());
+    assert_eq!(runner.stats().completed, 3);
+}
