@@ -8,14 +8,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 use sidetask::{AttemptError, Client, Counts, JobId, JobRecord, Progress};
+use sidetask_tower::{Background, BackgroundLayer};
 
 use crate::mail::send_welcome;
 
-pub(crate) fn router(client: Client) -> Router {
+pub(crate) fn router(client: Client, background: BackgroundLayer) -> Router {
     Router::new()
         .route("/signup", post(signup))
         .route("/jobs/{id}", get(job))
         .route("/stats", get(stats))
+        .layer(background)
         .with_state(client)
 }
 
@@ -26,20 +28,19 @@ struct Signup {
 
 #[derive(Debug, Serialize)]
 struct Accepted {
-    job_id: JobId,
+    job_id: Option<JobId>,
 }
 
-/// Answers once the job is on disk.
-async fn signup(
-    State(client): State<Client>,
-    form: Result<Json<Signup>, JsonRejection>,
-) -> Result<(StatusCode, Json<Accepted>), Failure> {
+/// The layer stores the job before the head of the response goes on, and answers with 503 where it cannot. The job may
+/// start once the response is complete.
+async fn signup(form: Result<Json<Signup>, JsonRejection>) -> Result<impl IntoResponse, Failure> {
     let Json(Signup { email }) = form?;
     if email.len() > 254 || !email.contains('@') {
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "email must be an e-mail address"));
     }
-    let job = client.enqueue(send_welcome::call(email)).await?;
-    Ok((StatusCode::ACCEPTED, Json(Accepted { job_id: job.id() })))
+    let background = Background::durable(send_welcome::call(email));
+    let accepted = Accepted { job_id: background.job_id() };
+    Ok((StatusCode::ACCEPTED, background, Json(accepted)))
 }
 
 /// What people may see of a job.
@@ -90,8 +91,6 @@ impl From<sidetask::Error> for Failure {
     fn from(error: sidetask::Error) -> Self {
         let status = if error.is_invalid_id() {
             StatusCode::BAD_REQUEST
-        } else if error.is_too_large() {
-            StatusCode::PAYLOAD_TOO_LARGE
         } else if error.is_storage() || error.is_closed() {
             StatusCode::SERVICE_UNAVAILABLE
         } else {

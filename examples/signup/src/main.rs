@@ -7,10 +7,11 @@
 mod app;
 mod mail;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use clap::Parser;
+use sidetask_tower::BackgroundLayer;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -33,7 +34,7 @@ struct Options {
     task_ms: u64,
 }
 
-/// How long a stop waits for e-mails that are being sent.
+/// How long a stop waits for jobs to be let go and for e-mails that are being sent.
 const DRAIN: Duration = Duration::from_secs(25);
 
 #[tokio::main]
@@ -49,6 +50,8 @@ async fn main() -> anyhow::Result<()> {
         .start()
         .await?;
 
+    let background = BackgroundLayer::new(client.clone());
+
     let listener = TcpListener::bind(("127.0.0.1", options.port))
         .await
         .with_context(|| format!("cannot listen on port {}: choose another with --port", options.port))?;
@@ -59,9 +62,16 @@ async fn main() -> anyhow::Result<()> {
     );
     println!("  curl http://{address}/stats");
 
-    axum::serve(listener, app::router(client.clone())).with_graceful_shutdown(stopped()).await?;
-    let report = worker.shutdown(DRAIN).await;
+    let app = app::router(client.clone(), background.clone());
+    axum::serve(listener, app).with_graceful_shutdown(stopped()).await?;
+    // First what makes jobs, then what runs them, last what keeps them.
+    let deadline = Instant::now() + DRAIN;
+    let letting_go = background.shutdown(DRAIN).await;
+    let report = worker.shutdown(deadline.saturating_duration_since(Instant::now())).await;
     println!("Stopped: {report}");
+    if !letting_go.is_clean() {
+        println!("Run later, when their hold lapses: {letting_go}");
+    }
     Ok(client.close().await?)
 }
 
