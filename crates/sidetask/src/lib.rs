@@ -73,9 +73,3 @@ pub use sidetask_core as core;
 pub mod __private {
     pub use sidetask_core::__private::*;
 }
-
-/// Compiles what the README shows.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-#[derive(Debug)]
-pub struct Readme;
