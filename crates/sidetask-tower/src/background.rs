@@ -55,7 +55,8 @@ pub(crate) struct Durable {
 }
 
 impl Background {
-    /// Runs this in the process: a [`Task`], a [`Call`], or [`Tasks`](sidetask::Tasks) in order or as a group.
+    /// Runs this in the process: a [`Task`](sidetask::Task), a [`Call`], or [`Tasks`](sidetask::Tasks) in order or as a
+    /// group.
     #[track_caller]
     pub fn new(task: impl IntoTask) -> Self {
         let background = Self::empty();
