@@ -15,3 +15,7 @@ mod logs;
 mod policies;
 mod recording;
 mod shutdown;
+#[cfg(feature = "axum")]
+mod site;
+#[cfg(feature = "axum")]
+mod wire;
