@@ -6,6 +6,8 @@ mod attach;
 #[cfg(feature = "axum")]
 mod axum;
 mod body;
+#[cfg(feature = "axum")]
+mod cases;
 mod durable;
 mod extract;
 mod hold;

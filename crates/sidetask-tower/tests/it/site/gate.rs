@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::until;
 
@@ -18,6 +19,14 @@ impl Gate {
     pub(crate) async fn pass(&self) {
         self.0.1.fetch_add(1, Ordering::SeqCst);
         self.0.0.acquire().await.unwrap().forget();
+    }
+
+    /// The same on a thread that may block.
+    pub(crate) fn pass_blocking(&self) {
+        self.0.1.fetch_add(1, Ordering::SeqCst);
+        while self.0.0.try_acquire().map(SemaphorePermit::forget).is_err() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Lets some through.

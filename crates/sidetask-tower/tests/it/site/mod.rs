@@ -19,10 +19,12 @@ use tokio::task::JoinHandle;
 
 mod client;
 mod gate;
+mod notes;
 mod tally;
 
 pub(crate) use client::{Client, Protocol, over_protocols, text};
 pub(crate) use gate::Gate;
+pub(crate) use notes::Notes;
 pub(crate) use tally::{Ran, Tally};
 
 /// Longer than anything here takes, save what hangs.
