@@ -1,6 +1,7 @@
 //! The cases of other task libraries, what none of them tests, and what their users asked for.
 
 mod connection;
+mod durable;
 mod failures;
 mod groups;
 mod handlers;
