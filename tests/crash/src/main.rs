@@ -2,7 +2,8 @@
 //!
 //! It says on its standard output what it does, a line at a time, so that what it had said when it was killed can be
 //! compared with what the database says: `ack ID` when a job is acknowledged, `run ID ATTEMPT` and `end ID ATTEMPT` when
-//! its function begins and ends.
+//! its function begins and ends. As a web server it also says its `port`, and `held ID` of a job that waits for the end
+//! of its response.
 #![expect(clippy::print_stdout, reason = "that is how it tells what it does")]
 
 use std::error::Error;
@@ -10,6 +11,8 @@ use std::time::Duration;
 
 use sidetask::{Call, Client, Context, State, TaskError, task};
 use tokio::signal::unix::{SignalKind, signal};
+
+mod web;
 
 const LEASE: Duration = Duration::from_secs(1);
 const SLOTS: usize = 10;
@@ -30,7 +33,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [role, database, rest @ ..] = &arguments[..] else {
-        return Err("usage: victim load|work|drain|fill|enqueue DATABASE [..]".into());
+        return Err("usage: victim load|work|drain|fill|enqueue|web DATABASE [..]".into());
     };
     let client = sidetask::connect(format!("sqlite:{database}")).await?;
     println!("ready");
@@ -39,6 +42,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("work", []) => serve(&client).await,
         ("drain", []) => drain(&client).await,
         ("fill", [bytes]) => fill(&client, bytes.parse()?).await,
+        ("web", [hold]) => web::serve(&client, Duration::from_millis(hold.parse()?)).await,
         ("enqueue", [number, ms]) => enqueue(&client, number.parse()?, ms.parse()?).await,
         _ => Err(format!("unknown arguments {arguments:?}").into()),
     }

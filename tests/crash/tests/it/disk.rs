@@ -4,10 +4,10 @@ use std::process::{Command, Stdio};
 use crate::victim::{Database, Victim};
 
 /// A file system of 4 MiB, where this process may mount one.
-struct SmallDisk(tempfile::TempDir);
+pub(crate) struct SmallDisk(pub(crate) tempfile::TempDir);
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    pub(crate) fn mount() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(dir.path()).stderr(Stdio::null());
@@ -22,10 +22,10 @@ impl Drop for SmallDisk {
 }
 
 /// The victim, with no file allowed to grow over 2 MiB: the kernel then refuses its writes as a full disk's would be.
-fn with_small_files(database: &Path) -> Victim {
+pub(crate) fn with_small_files(role: &str, database: &Path, rest: &[&str]) -> Victim {
     let mut shell = Command::new("sh");
     shell.args(["-c", r#"trap "" XFSZ; ulimit -f 4096; exec "$0" "$@""#, env!("CARGO_BIN_EXE_victim")]);
-    shell.arg("fill").arg(database).arg("100000");
+    shell.arg(role).arg(database).args(rest);
     Victim::run(shell)
 }
 
@@ -55,7 +55,7 @@ fn a_full_disk_is_an_error_to_the_caller_and_damages_nothing() {
 fn writes_that_the_kernel_refuses_are_an_error_to_the_caller_and_damage_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("jobs.db");
-    let error = assert_nothing_lost(with_small_files(&path), &path);
+    let error = assert_nothing_lost(with_small_files("fill", &path, &["100000"]), &path);
     assert!(error.starts_with("error full") || error.starts_with("error storage"), "{error}");
     let after = Victim::start("enqueue", &path, &["3", "0"]).finish();
     assert_eq!(after.acknowledged.len(), 3, "there is room without the limit");

@@ -3,6 +3,7 @@
 
 mod disk;
 mod kill;
+mod response;
 mod share;
 mod stop;
 mod victim;

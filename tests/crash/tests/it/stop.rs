@@ -1,8 +1,6 @@
-use std::time::Duration;
-
 use rustix::process::Signal;
 
-use crate::victim::{Database, Victim};
+use crate::victim::{Database, Victim, wait_until};
 
 fn enqueue(path: &std::path::Path, number: &str, ms: &str) -> Vec<String> {
     Victim::start("enqueue", path, &[number, ms]).finish().acknowledged
@@ -85,12 +83,4 @@ fn a_worker_that_is_told_to_end_gives_its_jobs_back() {
     assert!(said.other.iter().any(|line| line.starts_with("report")), "{:?}", said.other);
     assert_eq!(database.count("state = 1 AND attempt = 0 AND errors IS NULL"), 15);
     assert_eq!(database.count("fence = 1"), 10, "those that were given back");
-}
-
-fn wait_until(condition: impl Fn() -> bool) {
-    let end = std::time::Instant::now() + crate::victim::PATIENCE;
-    while !condition() {
-        assert!(std::time::Instant::now() < end, "it did not come to pass");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }

@@ -20,6 +20,14 @@ pub(crate) struct Victim {
     errors: thread::JoinHandle<String>,
 }
 
+pub(crate) fn wait_until(condition: impl Fn() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < end, "it did not come to pass");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 /// Everything that a victim said.
 #[derive(Default)]
 pub(crate) struct Said {
