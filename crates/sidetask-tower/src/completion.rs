@@ -5,7 +5,7 @@
 pub(crate) enum Ending {
     /// The whole body was given to the server.
     Sent,
-    /// The body gave an error.
+    /// The body gave an error, or fewer bytes than declared.
     Failed,
     /// The body was dropped before its end: the client is gone.
     Gone,
@@ -30,18 +30,19 @@ impl Completion {
     /// A data frame of `len` bytes came, and the body says whether that was the last one.
     pub(crate) fn data(&mut self, len: u64, is_end_stream: bool) -> Option<Ending> {
         self.rest = self.rest.map(|rest| rest.saturating_sub(len));
-        self.whole |= is_end_stream || self.rest == Some(0);
-        if self.whole { self.tell(Ending::Sent) } else { None }
+        self.whole |= self.rest == Some(0);
+        if self.whole || is_end_stream { self.end() } else { None }
     }
 
     /// Trailers came, which are always last.
     pub(crate) fn trailers(&mut self) -> Option<Ending> {
-        self.tell(Ending::Sent)
+        self.end()
     }
 
-    /// The body has no more frames.
+    /// The body has no more frames. Where more bytes were declared, the server breaks the response off.
     pub(crate) fn end(&mut self) -> Option<Ending> {
-        self.tell(Ending::Sent)
+        let is_short = !self.whole && self.rest.is_some();
+        self.tell(if is_short { Ending::Failed } else { Ending::Sent })
     }
 
     /// The body gave an error.
@@ -103,6 +104,9 @@ mod tests {
             ("disconnect mid-stream", false, None, true, &[DATA], 1, Gone),
             ("disconnect mid-length", false, Some(6), true, &[DATA], 1, Gone),
             ("disconnect before the first frame", false, None, true, &[], 0, Gone),
+            ("end before its length", false, Some(6), true, &[DATA, Step::End], 1, Failed),
+            ("last frame before its length", false, Some(6), true, &[LAST], 0, Failed),
+            ("trailers before its length", false, Some(6), true, &[DATA, Step::Trailers], 1, Failed),
             ("body error", false, None, true, &[DATA, Step::Error], 1, Failed),
         ];
         for &(what, is_end_stream, declared, has_body, steps, told_at, ending) in cases {
@@ -129,13 +133,14 @@ mod tests {
             let len = |step: &Step| if let Step::Data { len, .. } = step { *len } else { 0 };
             steps[..=at].iter().map(len).sum::<u64>()
         };
-        let decides = |(at, step): (usize, &Step)| match step {
-            Step::Data { is_end_stream, .. } => {
-                let is_last = is_whole || *is_end_stream || declared.is_some_and(|declared| sent_by(at) >= declared);
-                is_last.then_some((at, Ending::Sent))
+        let decides = |(at, step): (usize, &Step)| {
+            let has_all = is_whole || declared.is_some_and(|declared| sent_by(at) >= declared);
+            let ending = if has_all || declared.is_none() { Ending::Sent } else { Ending::Failed };
+            match step {
+                Step::Data { is_end_stream, .. } => (has_all || *is_end_stream).then_some((at, ending)),
+                Step::Trailers | Step::End => Some((at, ending)),
+                Step::Error => Some((at, Ending::Failed)),
             }
-            Step::Trailers | Step::End => Some((at, Ending::Sent)),
-            Step::Error => Some((at, Ending::Failed)),
         };
         let dropped = (steps.len(), if is_whole { Ending::Sent } else { Ending::Gone });
         steps.iter().enumerate().find_map(decides).unwrap_or(dropped)

@@ -19,6 +19,7 @@ over_protocols! {
     a_204,
     a_stream_without_length_stays_without,
     a_stream_that_ends_with_its_declared_length,
+    a_stream_shorter_than_its_declared_length_was_not_sent,
     trailers_arrive,
     head_runs_nothing,
     large_bytes_arrive_unchanged,
@@ -125,6 +126,20 @@ async fn a_stream_that_ends_with_its_declared_length(protocol: Protocol) {
     crate::site::until("complete", || site.tally.ran() == Ran::SENT).await;
     drop(sender);
     site.ends_with(Ran::SENT).await;
+}
+
+/// The server breaks it off.
+async fn a_stream_shorter_than_its_declared_length_was_not_sent(protocol: Protocol) {
+    let (site, feed) = streaming(|response| {
+        response.headers_mut().insert("content-length", "8".parse().unwrap());
+    })
+    .await;
+    let response = site.connect(protocol).await.get("/").await;
+    let mut sender = feed.lock().unwrap().take().unwrap();
+    sender.send_data("half".into()).await.unwrap();
+    drop(sender);
+    soon(response.into_body().collect()).await.unwrap_err();
+    site.ends_with(Ran::NOT_SENT).await;
 }
 
 async fn trailers_arrive(protocol: Protocol) {
