@@ -145,12 +145,12 @@ pub const fn retry(state: State, attempt: u32, max_attempts: u32) -> Option<u32>
     }
 }
 
-/// Which state a job in `state` is in once it is to be due after `wait`, counted from now; `None` where it does not wait
-/// for its time, and stays as it is.
+/// Which state a job in `state` is in once it is to be due after `wait`, counted from now; `None` where it is not
+/// scheduled, and stays as it is. Whoever holds back a new job must not move the retry of one that was begun meanwhile.
 pub const fn reschedule(state: State, wait: Duration) -> Option<State> {
     match state {
-        State::Scheduled | State::Retryable if wait.is_zero() => Some(State::Available),
-        State::Scheduled | State::Retryable => Some(state),
+        State::Scheduled if wait.is_zero() => Some(State::Available),
+        State::Scheduled => Some(state),
         _ => None,
     }
 }

@@ -231,7 +231,7 @@ pub enum Change {
     /// Makes them available again, due now, by [`lifecycle::retry`](crate::lifecycle::retry). Their attempts, errors and
     /// output are kept; a request to stop is forgotten.
     Retry,
-    /// Has those that wait for their time due this long from now, by
+    /// Has those that are scheduled due this long from now, by
     /// [`lifecycle::reschedule`](crate::lifecycle::reschedule): at once where it is zero, and otherwise with an
     /// [`Event::Scheduled`](crate::Event::Scheduled), so that whoever waits for the time before looks again.
     Reschedule(Duration),

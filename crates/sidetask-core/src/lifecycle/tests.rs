@@ -39,14 +39,14 @@ fn each_outcome_leads_where_the_glossary_says() {
 }
 
 #[test]
-fn only_what_waits_for_its_time_is_rescheduled() {
+fn only_what_is_scheduled_is_rescheduled() {
     #[rustfmt::skip]
     let table = [
         // state, after a while, at once
         (State::Scheduled, Some(State::Scheduled), Some(State::Available)),
         (State::Available, None, None),
         (State::Running, None, None),
-        (State::Retryable, Some(State::Retryable), Some(State::Available)),
+        (State::Retryable, None, None),
         (State::Completed, None, None),
         (State::Cancelled, None, None),
         (State::Discarded, None, None),

@@ -2,31 +2,27 @@
 
 use std::time::Duration;
 
-use sidetask_core::{Change, Clock, NewJob, Promoted, Purge, State, Timestamp, Verdict};
+use sidetask_core::{Change, Clock, Promoted, Purge, State, Timestamp, Verdict};
 
 use crate::Harness;
 use crate::harness::{HOUR, SECOND, done, ids, later, picture, work};
 
-const WAITING: [State; 2] = [State::Scheduled, State::Retryable];
-
-/// A job that waits for its time is due at the new one, sooner or later than before, and nothing else of it changes.
+/// A scheduled job is due at the new time, sooner or later than before, and nothing else of it changes.
 pub async fn moves_the_time(h: Harness) {
-    for state in WAITING {
-        let id = h.job_in(state, work()).await;
-        for wait in [HOUR * 3, SECOND] {
-            h.clock.advance(SECOND);
-            let before = h.job(id).await;
-            assert_eq!(h.reschedule(id, wait).await, Some(state));
-            let mut after = h.job(id).await;
-            assert_eq!(after.run_at, h.clock.now().after(wait), "{state}");
-            after.run_at = before.run_at;
-            assert_eq!(picture(&after), picture(&before), "{state}");
-            assert_eq!(h.store.promote(10).await.unwrap(), Promoted { moved: 0, next_in: Some(wait) });
-        }
+    let id = h.add(later(HOUR)).await;
+    for wait in [HOUR * 3, SECOND] {
         h.clock.advance(SECOND);
-        assert_eq!(h.store.promote(10).await.unwrap(), Promoted { moved: 1, next_in: None });
-        assert_eq!(h.state(id).await, State::Available);
+        let before = h.job(id).await;
+        assert_eq!(h.reschedule(id, wait).await, Some(State::Scheduled));
+        let mut after = h.job(id).await;
+        assert_eq!(after.run_at, h.clock.now().after(wait));
+        after.run_at = before.run_at;
+        assert_eq!(picture(&after), picture(&before));
+        assert_eq!(h.store.promote(10).await.unwrap(), Promoted { moved: 0, next_in: Some(wait) });
     }
+    h.clock.advance(SECOND);
+    assert_eq!(h.store.promote(10).await.unwrap(), Promoted { moved: 1, next_in: None });
+    assert_eq!(h.state(id).await, State::Available);
 }
 
 /// A job whose time has come waits again, where nobody has made it available yet; the longest wait is kept as well as
@@ -44,27 +40,23 @@ pub async fn puts_off_what_is_due_already(h: Harness) {
 
 /// With no wait it is available at once, due now, and a worker gets it.
 pub async fn makes_available_at_once(h: Harness) {
-    for state in WAITING {
-        let id = h.job_in(state, NewJob { max_attempts: 2, ..work() }).await;
-        let before = h.job(id).await;
-        h.clock.advance(SECOND);
-        assert_eq!(h.reschedule(id, Duration::ZERO).await, Some(State::Available), "{state}");
-        let job = h.job(id).await;
-        assert_eq!((job.state, job.run_at), (State::Available, h.clock.now()), "{state}");
-        assert_eq!((job.attempt, job.max_attempts), (before.attempt, before.max_attempts), "{state}");
-        assert_eq!(h.store.promote(10).await.unwrap(), Promoted::default(), "{state} is not due twice");
+    let id = h.add(later(HOUR)).await;
+    h.clock.advance(SECOND);
+    assert_eq!(h.reschedule(id, Duration::ZERO).await, Some(State::Available));
+    let job = h.job(id).await;
+    assert_eq!((job.state, job.run_at, job.attempt), (State::Available, h.clock.now(), 0));
+    assert_eq!(h.store.promote(10).await.unwrap(), Promoted::default(), "it is not due twice");
 
-        let worker = h.worker().await;
-        let claimed = h.claim_from(worker, &[(state.as_str(), 10)]).await;
-        assert_eq!(ids(&claimed), [id]);
-        assert_eq!(claimed[0].token.attempt, before.attempt + 1, "{state}");
-        assert_eq!(h.finish(claimed[0].token, done()).await, Verdict::Accepted(State::Completed), "{state}");
-    }
+    let worker = h.worker().await;
+    let claimed = h.claim(worker, 10).await;
+    assert_eq!(ids(&claimed), [id]);
+    assert_eq!(claimed[0].token.attempt, 1);
+    assert_eq!(h.finish(claimed[0].token, done()).await, Verdict::Accepted(State::Completed));
 }
 
-/// A job that does not wait for its time stays as it is.
+/// A job that is not scheduled stays as it is, the retry of one that failed included.
 pub async fn leaves_everything_else(h: Harness) {
-    for state in State::ALL.into_iter().filter(|state| !WAITING.contains(state)) {
+    for state in State::ALL.into_iter().filter(|state| *state != State::Scheduled) {
         let id = h.job_in(state, work()).await;
         let before = picture(&h.job(id).await);
         h.clock.advance(SECOND);

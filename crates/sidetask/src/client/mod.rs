@@ -187,9 +187,9 @@ impl Client {
         self.change(id, Change::Retry).await
     }
 
-    /// Sets when a job that waits for its time (`scheduled`, `retryable`) is due: `wait` from now by the store's clock,
-    /// sooner or later than before. Zero makes it available at once. A job in any other state stays as it is. Answers the
-    /// state that it is in then.
+    /// Sets when a `scheduled` job is due: `wait` from now by the store's clock, sooner or later than before. Zero makes
+    /// it available at once. A job in any other state stays as it is, also one whose retry waits for its time. Answers
+    /// the state that it is in then.
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
