@@ -1,4 +1,3 @@
-use std::process::Command;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Mutex, OnceLock};
 use std::thread;
@@ -185,62 +184,4 @@ async fn a_second_detector_is_refused() {
     let _stalls = stalls_of("nothing");
     let error = Detector::new().install().unwrap_err();
     assert!(error.is_configuration() && error.to_string().contains("installed already"), "{error}");
-}
-
-/// In a process of its own: what it says is read by the tests below.
-#[expect(clippy::print_stdout, reason = "what it prints is what it is for")]
-#[tokio::test]
-#[ignore = "run by other tests in a process of its own"]
-async fn child() {
-    tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stdout).init();
-    let stall = async || Task::new(|| async { thread::sleep(OVER) }).named("of the child").await.unwrap();
-    stall().await;
-    println!("installing");
-    let installed = Detector::new().threshold(THRESHOLD).on_stall(|_| panic!("no paper")).install().unwrap();
-    stall().await;
-    println!("removing");
-    installed.remove();
-    stall().await;
-    drop(Detector::new().threshold(LONG).install().unwrap());
-    println!("done");
-}
-
-/// The lines that a child with these variables logs in each of its three parts.
-fn child_says(variables: &[(&str, &str)]) -> Vec<String> {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "stall::child", "--ignored", "--nocapture"]);
-    child.env_remove("SIDETASK_DEBUG").env_remove("SIDETASK_STALL_MS").envs(variables.iter().copied());
-    let output = child.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let (before, rest) = text.split_once("installing\n").unwrap();
-    let (on, rest) = rest.split_once("removing\n").unwrap();
-    let (after, _) = rest.split_once("done\n").unwrap();
-    [before, on, after].map(str::to_owned).to_vec()
-}
-
-const LOGGED: &str = "a task has blocked its thread";
-
-#[test]
-fn it_is_off_by_default_and_can_be_turned_on_and_off() {
-    for variables in [&[][..], &[("SIDETASK_DEBUG", "0"), ("SIDETASK_STALL_MS", "20")]] {
-        let said = child_says(variables);
-        assert_eq!(said.iter().map(|part| part.contains(LOGGED)).collect::<Vec<_>>(), [false, true, false], "{said:?}");
-        assert!(said[1].contains("of the child") && said[1].contains("stall.rs:"), "{said:?}");
-        assert!(said[1].contains("the callback for stalls panicked"), "{said:?}");
-    }
-}
-
-#[test]
-fn the_environment_turns_it_on() {
-    let said = child_says(&[("SIDETASK_DEBUG", "1"), ("SIDETASK_STALL_MS", "20")]);
-    assert!(said.iter().all(|part| part.contains(LOGGED)), "{said:?}");
-    let said = child_says(&[("SIDETASK_DEBUG", "1"), ("SIDETASK_STALL_MS", "600000")]);
-    assert!(!said[0].contains(LOGGED) && said[1].contains(LOGGED), "{said:?}");
-}
-
-#[test]
-fn a_setting_that_cannot_be_used_is_logged() {
-    let said = child_says(&[("SIDETASK_DEBUG", "on")]);
-    assert!(said[0].contains("SIDETASK_DEBUG is") && !said[0].contains(LOGGED), "{said:?}");
 }
