@@ -262,7 +262,7 @@ async fn a_rate_limit_holds_in_a_runner_too() {
 }
 
 #[tokio::test]
-async fn tasks_that_wait_are_woken_though_they_began_in_a_batch() {
+async fn tasks_that_were_given_together_are_all_woken() {
     let runner = Runner::new();
     let (begun, mut begins) = mpsc::unbounded_channel();
     let go = Arc::new(Semaphore::new(0));
@@ -303,7 +303,7 @@ async fn a_value_that_panics_when_dropped_harms_only_its_own_task() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_task_that_is_slow_to_begin_lets_the_others_of_its_batch_run_beside_it() {
+async fn a_task_that_blocks_its_thread_lets_those_given_after_it_run_beside_it() {
     let runner = Runner::new();
     let (told, tells) = std::sync::mpsc::channel();
     let (release, held) = std::sync::mpsc::channel::<()>();
