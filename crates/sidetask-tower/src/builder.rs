@@ -98,8 +98,9 @@ impl BackgroundLayerBuilder {
         self
     }
 
-    /// The pool that blocking code runs on. Default: [`BlockingPool::shared`].
-    pub fn pool(mut self, pool: BlockingPool) -> Self {
+    /// The pool that blocking code runs on, or [its name](BlockingPool::named). What a task has of its own comes first.
+    /// Default: [`BlockingPool::shared`].
+    pub fn pool(mut self, pool: impl Into<BlockingPool>) -> Self {
         self.runner = self.runner.pool(pool);
         self
     }

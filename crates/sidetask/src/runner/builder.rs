@@ -66,9 +66,10 @@ impl RunnerBuilder {
         self
     }
 
-    /// The pool that blocking code runs on. Default: [`BlockingPool::shared`].
-    pub fn pool(mut self, pool: BlockingPool) -> Self {
-        self.0.lent.pool = Some(pool);
+    /// The pool that blocking code runs on, or [its name](BlockingPool::named). What a task has of its own comes first.
+    /// Default: [`BlockingPool::shared`].
+    pub fn pool(mut self, pool: impl Into<BlockingPool>) -> Self {
+        self.0.lent.pool = Some(pool.into());
         self
     }
 

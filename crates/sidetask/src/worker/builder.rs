@@ -123,7 +123,7 @@ impl WorkerBuilder {
     /// The threads for tasks that are plain functions and name no pool: a pool, or [its name](BlockingPool::named).
     /// Default: [`BlockingPool::shared`]. Where a task's pool is full, the job is given back for about a second, with no
     /// attempt used.
-    pub fn blocking_pool(mut self, pool: impl Into<BlockingPool>) -> Self {
+    pub fn pool(mut self, pool: impl Into<BlockingPool>) -> Self {
         self.pool = Some(pool.into());
         self
     }

@@ -29,12 +29,12 @@ async fn many_at_once_all_run_once_and_at_once() {
 
 #[tokio::test]
 async fn each_goes_to_its_own_pool() {
-    let (own, lent) = (BlockingPool::builder().build().unwrap(), BlockingPool::builder().build().unwrap());
-    let runner = Runner::builder().pool(lent.clone()).build().unwrap();
+    let own = BlockingPool::builder().build().unwrap();
+    let runner = Runner::builder().pool("lent by a runner").build().unwrap();
     runner.spawn(Task::blocking(|| ()).pool(own.clone())).unwrap();
     runner.spawn(Task::blocking(|| ())).unwrap();
     assert!(runner.shutdown(LONG).await.is_clean());
-    assert_eq!((own.stats().started, lent.stats().started), (1, 1));
+    assert_eq!((own.stats().started, BlockingPool::named("lent by a runner").stats().started), (1, 1));
 }
 
 #[tokio::test]
@@ -139,7 +139,7 @@ async fn after_the_deadline_what_runs_is_left_and_what_waits_is_not_begun() {
 }
 
 #[test]
-fn a_runtime_that_ends_hands_over_what_it_collected() {
+fn functions_run_though_the_runtime_that_they_were_given_on_ends() {
     let runner = Runner::new();
     let ran = Arc::new(AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -231,7 +231,7 @@ async fn a_full_pool_gives_the_job_back(kit: Kit) {
     gate.until_came(1).await;
     let mut registry = Registry::new();
     registry.register_blocking("block", |()| 5);
-    start(kit.worker().registry(registry).blocking_pool(pool)).await;
+    start(kit.worker().registry(registry).pool(pool)).await;
     let job = kit.client.enqueue(Call::new("block", ()).max_attempts(1).returns::<u32>()).await.unwrap();
     let waits = kit.until_state(&job, State::Scheduled).await;
     assert_eq!((waits.attempt, waits.errors.len()), (0, 0));

@@ -48,7 +48,7 @@ async fn a_task_runs_on_the_pool_it_names_and_not_on_its_workers(kit: Kit) {
     let mut registry = sidetask::Registry::new();
     registry.register_blocking("own", |(): ()| thread_name()).set_options(TaskOptions::new().pool("named by kind"));
     registry.register_blocking("none", |(): ()| thread_name());
-    let worker = kit.worker().registry(registry).blocking_pool("named by worker").start().await.unwrap();
+    let worker = kit.worker().registry(registry).pool("named by worker").start().await.unwrap();
     for (kind, pool) in [("own", "named by kind-"), ("none", "named by worker-")] {
         let job = kit.client.enqueue(sidetask::Call::new(kind, ()).returns::<String>()).await.unwrap();
         let ran_on = job.output().await.unwrap();
