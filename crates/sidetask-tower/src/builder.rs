@@ -119,12 +119,14 @@ impl BackgroundLayerBuilder {
     /// [`is_configuration`](Error::is_configuration) names every fault.
     pub fn build(self) -> Result<BackgroundLayer, Error> {
         let Self { client, runner, when_full, request_id, hold } = self;
-        let runner = runner.build()?;
+        let runner = runner.build();
         if hold < SHORTEST_HOLD {
             let fault =
                 format!("a hold of {hold:?} lapses before responses end: it must be at least {SHORTEST_HOLD:?}");
-            return Err(Error::configuration(&[fault]));
+            let faults: Vec<_> = runner.err().map(|error| error.to_string()).into_iter().chain([fault]).collect();
+            return Err(Error::configuration(&faults));
         }
+        let runner = runner?;
         let holder = client.map(|client| Holder::new(client, hold).map(Arc::new)).transpose()?;
         Ok(BackgroundLayer::of(Shared { runner, when_full, request_id, holder }))
     }

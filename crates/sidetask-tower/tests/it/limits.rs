@@ -130,8 +130,11 @@ async fn a_request_that_stops_waiting_for_room_takes_none() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_refused() {
+fn every_setting_that_cannot_be_used_is_named() {
     assert!(BackgroundLayer::builder().concurrency(0).build().unwrap_err().is_configuration());
-    let hold = BackgroundLayer::builder().hold(std::time::Duration::ZERO).build().unwrap_err();
-    assert!(hold.to_string().contains("hold of 0ns"), "{hold}");
+    let both = BackgroundLayer::builder().concurrency(0).hold(std::time::Duration::ZERO).build().unwrap_err();
+    assert!(both.is_configuration());
+    for fault in ["concurrency of 0", "hold of 0ns"] {
+        assert!(both.to_string().contains(fault), "{both}");
+    }
 }
