@@ -167,6 +167,48 @@ async fn arguments_reach_the_tasks() {
     assert_eq!(notes.sorted(), ["closure, 3", "dear, ada: 2 copies"]);
 }
 
+#[tokio::test]
+async fn a_group_of_eight_takes_arguments_by_position_and_by_name() {
+    let notes = Notes::default();
+    let layer = notes.layer_with(|builder| builder.state(notes.clone()));
+    let (site, mut client) = site(layer, async || {
+        let mut tasks = Tasks::group();
+        for copies in 1..=8 {
+            tasks.add_task(write::call("dear".into(), Letter { copies, to: "ada".into() }));
+        }
+        (Background::new(tasks), "tasks initiated")
+    })
+    .await;
+    assert_eq!(text(client.get("/").await).await, "tasks initiated");
+    notes.until(8).await;
+    site.end().await;
+    assert_eq!(notes.sorted(), [1, 2, 3, 4, 5, 6, 7, 8].map(|copies| format!("dear, ada: {copies} copies")));
+}
+
+/// Elsewhere each waits for the one before.
+#[tokio::test]
+async fn tasks_that_are_attached_apart_run_at_the_same_time() {
+    let (notes, barrier) = (Notes::default(), Arc::new(Barrier::new(4)));
+    let noted = notes.clone();
+    let (site, mut client) = site(notes.layer(), async move |background: Background| {
+        let meet = |name| {
+            let (noted, barrier) = (noted.clone(), Arc::clone(&barrier));
+            Task::once(async move {
+                barrier.wait().await;
+                noted.note(name);
+            })
+        };
+        background.add_task(meet("a"));
+        background.add_task(meet("b"));
+        (Background::new(meet("c")), Background::new(meet("d")), "tasks initiated")
+    })
+    .await;
+    assert_eq!(text(client.get("/").await).await, "tasks initiated");
+    notes.until(4).await;
+    site.end().await;
+    assert_eq!(notes.sorted(), ["a", "b", "c", "d"]);
+}
+
 /// What elsewhere is not to run before it is awaited, here is not to run before the response is complete.
 #[tokio::test]
 async fn nothing_runs_until_the_response_is_complete() {
