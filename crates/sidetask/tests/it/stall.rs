@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use sidetask::stall::{Detector, Stall};
-use sidetask::{Call, Task, Tasks, task};
+use sidetask::{Call, Runner, Task, Tasks, task};
 
 use crate::kit::{self, soon};
 use crate::wait::LONG;
@@ -60,6 +60,19 @@ async fn a_poll_over_the_threshold_is_reported_with_name_place_and_duration() {
     let [stall] = &*over_until(&stalls, "slow poll") else { panic!("one poll") };
     assert_eq!((stall.place.file(), stall.place.line()), (file!(), line));
     assert!(stall.lasted >= OVER && stall.lasted < LONG, "{stall:?}");
+}
+
+/// A runner starts a plain task with less around it.
+#[tokio::test]
+async fn a_task_that_nobody_waits_for_is_reported_as_well() {
+    let stalls = stalls_of("in a runner");
+    let runner = Runner::new();
+    let line = line!() + 1;
+    let task = Task::new(|| async { thread::sleep(OVER) });
+    runner.spawn(task.named("in a runner")).unwrap();
+    assert!(runner.shutdown(LONG).await.is_clean());
+    let [stall] = &*over_until(&stalls, "in a runner") else { panic!("one poll") };
+    assert_eq!((stall.place.file(), stall.place.line()), (file!(), line));
 }
 
 #[tokio::test]

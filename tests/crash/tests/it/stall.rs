@@ -36,6 +36,12 @@ fn the_environment_turns_it_on() {
 }
 
 #[test]
+fn what_is_stuck_is_told_where_to_go() {
+    let said = parts(&[("SIDETASK_DEBUG", "1"), ("SIDETASK_STALL_MS", "20")]);
+    assert!(said[0].contains("move this to `sidetask::blocking`"), "{said:?}");
+}
+
+#[test]
 fn a_setting_that_cannot_be_used_is_logged() {
     let said = parts(&[("SIDETASK_DEBUG", "on")]);
     assert!(said[0].contains("SIDETASK_DEBUG is") && !said[0].contains(LOGGED), "{said:?}");

@@ -21,6 +21,26 @@ fn the_value_comes_back_with_no_runtime_and_on_one_of_one_thread() {
 }
 
 #[test]
+fn the_closure_fills_in_arguments_by_position_by_name_and_by_default() {
+    struct Query<'a> {
+        name: &'a str,
+        limit: u32,
+        page: u32,
+    }
+    impl Default for Query<'_> {
+        fn default() -> Self {
+            Self { name: "anybody", limit: 100, page: 1 }
+        }
+    }
+    fn search(region: &str, query: &Query<'_>) -> String {
+        format!("{region}: {}, {} on page {}", query.name, query.limit, query.page)
+    }
+    let (region, name) = (String::from("eu"), String::from("Ada"));
+    let found = blocking(move || search(&region, &Query { limit: 5, name: &name, ..Query::default() }));
+    assert_eq!(block_on_bare(found).unwrap(), "eu: Ada, 5 on page 1");
+}
+
+#[test]
 fn the_functions_own_error_comes_back_as_it_is() {
     let read = blocking(|| std::fs::read("no/such/file"));
     assert_eq!(block_on_bare(read).unwrap().unwrap_err().kind(), std::io::ErrorKind::NotFound);
