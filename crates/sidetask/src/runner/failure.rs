@@ -1,3 +1,4 @@
+use std::fmt;
 use std::panic::Location;
 
 use sidetask_core::Error;
@@ -6,7 +7,7 @@ use super::builder::OnError;
 use crate::TasksError;
 use crate::panics::{self, catch};
 
-/// A task that failed where nobody waited for it.
+/// A task that failed where nobody waited for it. Displayed, it is one line with the cause.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct TaskFailure<'a> {
@@ -59,5 +60,18 @@ impl<'a> TaskFailure<'a> {
             let panic = panics::message(&*panic);
             tracing::error!(task = name, origin, panic, "the callback for failures panicked");
         }
+    }
+}
+
+/// One line for a log: how it failed, with every cause, and what it belongs to.
+impl fmt::Display for TaskFailure<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)?;
+        let mut cause = std::error::Error::source(self.error);
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        self.origin.map_or(Ok(()), |origin| write!(f, " (of {origin})"))
     }
 }

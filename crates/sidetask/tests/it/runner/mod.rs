@@ -104,6 +104,22 @@ async fn failures_and_panics_are_told_with_name_and_origin_and_others_go_on() {
 }
 
 #[tokio::test]
+async fn a_failure_reads_as_one_line_with_its_causes_and_its_origin() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&lines);
+    let runner = Runner::builder().on_error(move |failure| seen.lock().unwrap().push(failure.to_string()));
+    let runner = runner.build().unwrap();
+    for origin in [None, Some("req-1")] {
+        let fails = || async { Err::<(), _>(sidetask::Error::closed("store").because("the disk is gone")) };
+        let task = Prepared::new(Task::new(fails).named("mail")).origin(origin.map(Into::into));
+        runner.start(&Handle::current(), task).unwrap();
+    }
+    assert!(runner.shutdown(LONG).await.is_clean());
+    let line = format!("`mail` failed: {}: the disk is gone", sidetask::Error::closed("store"));
+    assert_eq!(*lines.lock().unwrap(), [line.clone(), format!("{line} (of req-1)")]);
+}
+
+#[tokio::test]
 async fn of_a_list_each_member_that_failed_is_told() {
     let (builder, failures) = recording();
     let runner = builder.build().unwrap();
