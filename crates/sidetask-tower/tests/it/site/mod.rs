@@ -91,7 +91,7 @@ impl Site {
     /// Waits until so many of the tally's tasks ran, ends the server, drains the layer, and sees that it were no more.
     pub(crate) async fn ends_with(self, ran: Ran) {
         let tally = self.tally.clone();
-        until(&format!("{ran:?}, {:?} so far", tally.ran()), || tally.ran().reaches(ran)).await;
+        until(&format!("{ran:?}"), || tally.ran().reaches(ran)).await;
         self.end().await;
         assert_eq!(tally.ran(), ran);
     }
