@@ -138,9 +138,22 @@ impl Background {
         self.attach_to(response.extensions_mut());
     }
 
+    /// [`attach`](Self::attach) for frameworks whose responses are of a type of their own: to the extensions of one.
+    pub fn attach_to(&self, extensions: &mut http::Extensions) {
+        self.lock().attached = true;
+        extensions.get_or_insert_default::<Attached>().0.push(self.clone());
+    }
+
     /// An empty list for the response to this request; `None` where no layer is around.
     pub fn of<B>(request: &http::Request<B>) -> Option<Self> {
         Self::of_extensions(request.extensions())
+    }
+
+    /// [`of`](Self::of) for frameworks whose requests are of a type of their own: from the extensions of one.
+    pub fn of_extensions(extensions: &http::Extensions) -> Option<Self> {
+        let background = Self::empty();
+        extensions.get::<Slot>()?.register(background.clone());
+        Some(background)
     }
 }
 
@@ -160,17 +173,6 @@ impl Background {
     /// Nothing of ours panics while it holds the lock, so that what it guards is whole.
     fn lock(&self) -> MutexGuard<'_, List> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn attach_to(&self, extensions: &mut http::Extensions) {
-        self.lock().attached = true;
-        extensions.get_or_insert_default::<Attached>().0.push(self.clone());
-    }
-
-    pub(crate) fn of_extensions(extensions: &http::Extensions) -> Option<Self> {
-        let background = Self::empty();
-        extensions.get::<Slot>()?.register(background.clone());
-        Some(background)
     }
 
     /// Notes that a layer has it. Answers false where one had it before.

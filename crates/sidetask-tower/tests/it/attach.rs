@@ -75,6 +75,24 @@ async fn a_list_attached_twice_runs_once() {
     assert_eq!(ran.by_the_end_of(&layer).await, ["once"]);
 }
 
+/// gRPC messages, and requests and responses of some frameworks, are not those of `http`, but have its extensions.
+#[tokio::test]
+async fn types_of_a_framework_are_reached_by_their_extensions() {
+    let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+    let response = get(&layer, async |request| {
+        let mut extensions = http::Extensions::new();
+        assert!(Background::of_extensions(&extensions).is_none());
+        Background::of_extensions(request.extensions()).unwrap().add_task(ran.task("of the request"));
+        Background::new(ran.task("of the response")).attach_to(&mut extensions);
+        let mut response = Response::new(Frames::two());
+        *response.extensions_mut() = extensions;
+        response
+    })
+    .await;
+    read(response, Client::ReadsAll).await;
+    assert_eq!(ran.by_the_end_of(&layer).await, ["of the request", "of the response"]);
+}
+
 #[tokio::test]
 async fn of_two_layers_the_inner_one_runs_the_tasks() {
     let (inner, outer, ran) = (BackgroundLayer::in_process(), BackgroundLayer::in_process(), Ran::default());
