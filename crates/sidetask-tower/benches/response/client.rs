@@ -5,10 +5,10 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::Result;
 
-pub(crate) const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
-pub(crate) const LONGEST_ANSWER: usize = 1024;
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+const LONGEST_ANSWER: usize = 1024;
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
-const HELLO: &[u8] = br#"{"message":"hello"}"#;
+pub(crate) const HELLO: &[u8] = br#"{"message":"hello"}"#;
 
 pub(crate) struct Connection {
     stream: TcpStream,
@@ -22,10 +22,10 @@ impl Connection {
         Ok(Self { stream, buffer: [0; LONGEST_ANSWER] })
     }
 
-    /// Sends the request and reads its answer, and nothing more. Says how long the answer is.
-    pub(crate) fn hello(&mut self) -> Result<usize> {
+    /// Sends the request and reads its answer, and nothing more.
+    pub(crate) fn hello(&mut self) -> Result<()> {
         let answer = self.answer(REQUEST)?;
-        if is_hello(answer) { Ok(answer.len()) } else { Err(unexpected(answer)) }
+        if is_hello(answer) { Ok(()) } else { Err(unexpected(answer).into()) }
     }
 
     /// What is at `path`.
@@ -40,7 +40,7 @@ impl Connection {
         let mut read = 0;
         loop {
             match self.stream.read(&mut self.buffer[read..])? {
-                0 => return Err(unexpected(&self.buffer[..read])),
+                0 => return Err(unexpected(&self.buffer[..read]).into()),
                 more => read += more,
             }
             let answer = &self.buffer[..read];
@@ -59,10 +59,10 @@ fn length(answer: &[u8]) -> Option<usize> {
 }
 
 /// Whether it is one whole answer, and the right one. Cheap, since it is asked for each.
-pub(crate) fn is_hello(answer: &[u8]) -> bool {
+fn is_hello(answer: &[u8]) -> bool {
     answer.starts_with(OK) && answer.ends_with(HELLO)
 }
 
-pub(crate) fn unexpected(answer: &[u8]) -> Box<dyn std::error::Error> {
-    format!("an unexpected answer: {:?}", String::from_utf8_lossy(answer)).into()
+pub(crate) fn unexpected(answer: &[u8]) -> String {
+    format!("an unexpected answer: {:?}", String::from_utf8_lossy(answer))
 }

@@ -1,20 +1,24 @@
 //! Load: many connections that are kept alive, each of which sends its next request when it has the answer.
 //!
-//! It costs little, with the same bytes for each request and a glance at each answer, since it shares the machine with
-//! the server that is measured.
+//! They are those of hyper's own client, since that is what a service's callers are made of, and every answer is read and
+//! checked whole. It shares the machine with the server that is measured: one that is as cheap as it can be, the same
+//! bytes over a bare socket, would let each microsecond of the server weigh more than it does where anybody calls one.
 
-use std::cell::Cell;
 use std::net::SocketAddr;
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
-use tokio::task::LocalSet;
 
 use crate::Result;
-use crate::client::{LONGEST_ANSWER, REQUEST, is_hello, unexpected};
+use crate::client::{HELLO, unexpected};
 
 /// Of all threads.
 pub(crate) const CONNECTIONS: usize = 64;
@@ -27,10 +31,10 @@ pub(crate) struct Load(Vec<Driver>);
 /// Those of one thread, with the runtime that they belong to.
 struct Driver {
     runtime: Runtime,
-    connections: Vec<TcpStream>,
-    /// Of every answer.
-    length: usize,
+    connections: Vec<Connection>,
 }
+
+type Connection = SendRequest<Empty<Bytes>>;
 
 /// What was answered while it was measured, and in all.
 pub(crate) struct Driven {
@@ -38,10 +42,13 @@ pub(crate) struct Driven {
     pub(crate) answered: u64,
 }
 
+/// As it comes out of a task.
+type Failed = Box<dyn std::error::Error + Send + Sync>;
+
 #[derive(Default)]
 struct Progress {
-    answered: Cell<u64>,
-    stop: Cell<bool>,
+    answered: AtomicU64,
+    stop: AtomicBool,
 }
 
 pub(crate) fn cores() -> usize {
@@ -49,9 +56,8 @@ pub(crate) fn cores() -> usize {
 }
 
 impl Load {
-    /// `length` is that of every answer.
-    pub(crate) fn open(address: SocketAddr, length: usize, threads: usize) -> Result<Self> {
-        let drivers = (0..threads).map(|_| Driver::open(address, length, CONNECTIONS / threads));
+    pub(crate) fn open(address: SocketAddr, threads: usize) -> Result<Self> {
+        let drivers = (0..threads).map(|_| Driver::open(address, CONNECTIONS / threads));
         Ok(Self(drivers.collect::<Result<_>>()?))
     }
 
@@ -75,54 +81,57 @@ impl Load {
 }
 
 impl Driver {
-    fn open(address: SocketAddr, length: usize, connections: usize) -> Result<Self> {
+    fn open(address: SocketAddr, connections: usize) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let connections = (0..connections).map(|_| {
-            let connection = runtime.block_on(TcpStream::connect(address))?;
-            connection.set_nodelay(true)?;
-            Ok(connection)
+            runtime.block_on(async {
+                let stream = TcpStream::connect(address).await?;
+                stream.set_nodelay(true)?;
+                let (connection, driven) = handshake(TokioIo::new(stream)).await?;
+                tokio::spawn(driven);
+                Ok(connection)
+            })
         });
         let connections = connections.collect::<Result<_>>()?;
-        Ok(Self { runtime, connections, length })
+        Ok(Self { runtime, connections })
     }
 
     fn drive(&mut self, window: Duration) -> Result<Driven> {
-        let progress = Rc::new(Progress::default());
-        let local = LocalSet::new();
-        let connections = self.connections.drain(..);
-        let sending: Vec<_> = connections
-            .map(|connection| local.spawn_local(send(connection, self.length, Rc::clone(&progress))))
-            .collect();
-        local.block_on(&self.runtime, async {
+        let Self { runtime, connections } = self;
+        runtime.block_on(async {
+            let progress = Arc::new(Progress::default());
+            let sending: Vec<_> =
+                connections.drain(..).map(|connection| tokio::spawn(send(connection, Arc::clone(&progress)))).collect();
             tokio::time::sleep(RAMP).await;
-            let (begun, before) = (Instant::now(), progress.answered.get());
+            let (begun, before) = (Instant::now(), progress.answered());
             tokio::time::sleep(window).await;
-            let (elapsed, after) = (begun.elapsed(), progress.answered.get());
-            progress.stop.set(true);
+            let (elapsed, after) = (begun.elapsed(), progress.answered());
+            progress.stop.store(true, Ordering::Relaxed);
             for connection in sending {
-                self.connections.push(connection.await??);
+                connections.push(connection.await?.map_err(|error| -> Box<dyn std::error::Error> { error })?);
             }
             let per_second = (after - before) as f64 / elapsed.as_secs_f64();
-            Ok(Driven { per_second, answered: progress.answered.get() })
+            Ok(Driven { per_second, answered: progress.answered() })
         })
     }
 }
 
-async fn send(mut connection: TcpStream, length: usize, progress: Rc<Progress>) -> Result<TcpStream> {
-    let mut answer = [0; LONGEST_ANSWER];
-    while !progress.stop.get() {
-        connection.write_all(REQUEST).await?;
-        let mut read = 0;
-        while read < length {
-            match connection.read(&mut answer[read..]).await? {
-                0 => break,
-                more => read += more,
-            }
+impl Progress {
+    fn answered(&self) -> u64 {
+        self.answered.load(Ordering::Relaxed)
+    }
+}
+
+async fn send(mut connection: Connection, progress: Arc<Progress>) -> Result<Connection, Failed> {
+    while !progress.stop.load(Ordering::Relaxed) {
+        connection.ready().await?;
+        let request = Request::get("/").header(header::HOST, "localhost").body(Empty::new())?;
+        let (head, body) = connection.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        if head.status != StatusCode::OK || body != HELLO {
+            return Err(unexpected(&body).into());
         }
-        if read != length || !is_hello(&answer[..read]) {
-            return Err(unexpected(&answer[..read]));
-        }
-        progress.answered.set(progress.answered.get() + 1);
+        progress.answered.fetch_add(1, Ordering::Relaxed);
     }
     Ok(connection)
 }

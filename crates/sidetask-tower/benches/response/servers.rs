@@ -26,10 +26,8 @@ impl Servers {
     /// Starts the servers and warms each up, by a load of so many threads.
     pub(crate) fn start(servers: &[Server], threads: usize) -> Result<Self> {
         let driven = servers.iter().map(|server| {
-            let mut child = Child::start(*server)?;
-            let length = child.connect()?.hello()?;
-            child.answered += 1;
-            let load = Load::open(child.address, length, threads)?;
+            let child = Child::start(*server)?;
+            let load = Load::open(child.address, threads)?;
             Ok(Driven { child, load, answered: 0, used: 0.0 })
         });
         let driven = driven.collect::<Result<_>>()?;
