@@ -45,15 +45,13 @@ fn watch() {
     loop {
         // Before it looks, so that whoever begins a poll after that sees it.
         ASLEEP.store(true, Ordering::Relaxed);
-        let Some(threshold) = switch::threshold() else {
+        if !switch::threshold().is_some_and(look) {
             sleep();
-            continue;
-        };
-        if look(threshold) {
-            ASLEEP.store(false, Ordering::Relaxed);
+        }
+        ASLEEP.store(false, Ordering::Relaxed);
+        // Also after it was woken: polls that are short, as most are, would otherwise wake it one by one.
+        if let Some(threshold) = switch::threshold() {
             thread::sleep((threshold / 4).clamp(SHORTEST_TICK, LONGEST_TICK));
-        } else {
-            sleep();
         }
     }
 }
