@@ -29,7 +29,7 @@ impl<T: Send + 'static> Task<T> {
         let Self { label, body, retry, timeout, rate, lent } = self;
         let lent = &*lent.within(outer);
         let plan = body.prepare(lent).map_err(Ended::Refused)?;
-        let retry = retry.as_ref().unwrap_or(&plan.retry);
+        let retry = retry.as_deref().unwrap_or(&plan.retry);
         let timeout = timeout.or(plan.timeout);
         if retry.max_attempts == 0 {
             let fault = format!("max_attempts of task `{label}` is 0: it must be at least 1");
@@ -38,7 +38,7 @@ impl<T: Send + 'static> Task<T> {
         if retry.max_attempts > 1 && body.is_once() {
             return Err(Ended::Refused(runs_once(label)));
         }
-        let limiter = limiter(rate.as_ref(), plan.rate_limit, label)?;
+        let limiter = limiter(rate.as_deref(), plan.rate_limit, label)?;
         pause(plan.delay, label, lent).await?;
         let mut used = 0;
         loop {

@@ -33,9 +33,9 @@ pub use running::Running;
 pub struct Task<T = ()> {
     label: Label,
     body: Box<dyn Body<T>>,
-    retry: Option<Retry>,
+    retry: Option<Box<Retry>>,
     timeout: Option<Duration>,
-    rate: Option<Rate>,
+    rate: Option<Box<Rate>>,
     lent: Lent,
 }
 
@@ -110,7 +110,7 @@ impl<T: Send + 'static> Task<T> {
     /// Tries again after a failure: `.retry(3)`, or a [`Retry`] with a backoff of its own. Default: one attempt; for a
     /// call, what its kind says.
     pub fn retry(mut self, retry: impl Into<Retry>) -> Self {
-        self.retry = Some(retry.into());
+        self.retry = Some(Box::new(retry.into()));
         self
     }
 
@@ -136,13 +136,13 @@ impl<T: Send + 'static> Task<T> {
     /// let task = Task::new(call_the_crm).named("crm").retry(5).rate_limit(Duration::from_millis(100), 5);
     /// ```
     pub fn rate_limit(mut self, per: Duration, burst: u32) -> Self {
-        self.rate = Some(Rate::Own { per, burst });
+        self.rate = Some(Box::new(Rate::Own { per, burst }));
         self
     }
 
     /// [`rate_limit`](Self::rate_limit) with a limit that tasks of other names may share.
     pub fn limited_by(mut self, limit: RateLimit) -> Self {
-        self.rate = Some(Rate::Of(limit));
+        self.rate = Some(Box::new(Rate::Of(limit)));
         self
     }
 
