@@ -2,10 +2,14 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use sidetask_core::Error;
 use tokio::runtime::Handle;
+use tokio::sync::oneshot;
 use tracing::{Instrument as _, Span};
 
 use super::book::{Entry, Key, Left};
@@ -16,9 +20,22 @@ use crate::task::body::{Plain, PlainEnd};
 use crate::task::label::Label;
 use crate::tasks::Member;
 
-/// [`begin`], one after the other where one leads to the next: a runtime that has shut down ends each task at once, and
-/// with it begins the next.
-pub(super) fn begin_in_turn(runner: &Runner, ready: Ready, key: Key) {
+/// Begins a task that is in the book already.
+pub(super) fn begin(runner: &Runner, runtime: &Handle, task: Prepared, key: Key) {
+    let Prepared { mut member, origin } = task;
+    let span = tracing::info_span!(parent: None, "task", name = %member.label(), origin = origin.id);
+    span.follows_from(&origin.span);
+    let place = Place { runner: runner.clone(), key, pool: None, is_over: false };
+    match member.plain() {
+        Some(Plain::Async(future)) => spawn(runtime, span, place, future),
+        Some(Plain::Blocking(run)) => Running { place, span, member }.on_pool(runtime.clone(), run),
+        None => Running { place, span, member }.on_runtime(runtime, Duration::ZERO),
+    }
+}
+
+/// Begins the task whose turn came when another left, one after the other where one leads to the next: a runtime that has
+/// shut down ends each task at once, and with it begins the next.
+fn begin_in_turn(runner: &Runner, ready: Ready, key: Key) {
     thread_local!(static TURN: RefCell<Option<VecDeque<(Runner, Ready, Key)>>> = const { RefCell::new(None) });
     let mut next = Some((runner.clone(), ready, key));
     let is_nested = TURN.with_borrow_mut(|turn| match turn {
@@ -34,32 +51,43 @@ pub(super) fn begin_in_turn(runner: &Runner, ready: Ready, key: Key) {
     if is_nested {
         return;
     }
-    while let Some((runner, ready, key)) = next {
-        begin(runner, ready, key);
+    while let Some((runner, Ready { runtime, task }, key)) = next {
+        begin(&runner, &runtime, task, key);
         next = TURN.with_borrow_mut(|turn| turn.as_mut().and_then(VecDeque::pop_front));
     }
     TURN.set(None);
 }
 
-/// Begins a task that is in the book already.
-fn begin(runner: Runner, ready: Ready, key: Key) {
-    let Ready { runtime, task: Prepared { mut member, origin } } = ready;
-    let span = tracing::info_span!(parent: None, "task", name = %member.label(), origin = origin.id);
-    span.follows_from(&origin.span);
-    let place = Place { runner, key, pool: None, is_over: false };
-    match member.plain() {
-        Some(Plain::Async(future)) => spawn(&runtime, span, place, future),
-        Some(Plain::Blocking(run)) => Running { place, span, member }.on_pool(runtime, run),
-        None => Running { place, span, member }.on_runtime(&runtime, Duration::ZERO),
-    }
+fn spawn(runtime: &Handle, span: Span, place: Place, task: impl Future<Output = Result<(), Error>> + Send + 'static) {
+    let running = async move {
+        // What was told to stop has been spoken for.
+        if let Some(ended) = unless_stopped(&place, task).await {
+            place.end(ended);
+        }
+    };
+    // A runtime that has shut down drops the future here, and with it the place.
+    drop(if span.is_none() { runtime.spawn(running) } else { runtime.spawn(running.instrument(span)) });
 }
 
-fn spawn(runtime: &Handle, span: Span, place: Place, ended: impl Future<Output = Result<(), Error>> + Send + 'static) {
-    let (runner, key) = (place.runner.clone(), place.key);
-    let running = async move { place.end(ended.await) };
-    // Out of the lock: a runtime that has shut down drops the future here, and with it the place.
-    let handle = if span.is_none() { runtime.spawn(running) } else { runtime.spawn(running.instrument(span)) };
-    runner.book().set_abort(key, handle.abort_handle());
+/// Awaits a task, or drops it where a shutdown gives it up. The book hears of it when it has to wait, which most do not.
+async fn unless_stopped<T>(place: &Place, task: impl Future<Output = T>) -> Option<T> {
+    let mut task = pin!(task);
+    let mut stop = place.runner.is_given_up().then(|| place.stop());
+    poll_fn(|cx| {
+        if let Some(stop) = &mut stop
+            && Pin::new(stop).poll(cx).is_ready()
+        {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(ended) = task.as_mut().poll(cx) {
+            return Poll::Ready(Some(ended));
+        }
+        if stop.is_none() && Pin::new(stop.insert(place.stop())).poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    })
+    .await
 }
 
 /// A task that begins, and may have to run again.
@@ -133,9 +161,14 @@ impl Place {
         self.leave(outcome.map_or_else(Ended::Failed, |()| Ended::Completed));
     }
 
+    /// Completes when a shutdown gives the task up.
+    fn stop(&self) -> oneshot::Receiver<()> {
+        self.runner.book().stop(self.key)
+    }
+
     fn leave(&self, ended: Ended) {
         let is_failure = !matches!(ended, Ended::Completed);
-        let Left { entry, next, is_quiet } = self.runner.change(|book| book.end(self.key, is_failure));
+        let (Left { entry, next, is_last }, makes_room) = self.runner.change(|book| book.end(self.key, is_failure));
         let Some(Entry { label, origin, .. }) = entry else { return };
         if let Some((ready, key)) = next {
             begin_in_turn(&self.runner, ready, key);
@@ -144,8 +177,10 @@ impl Place {
             let (name, place) = (&*label.to_string(), Some(label.place));
             self.runner.report(&TaskFailure { name, place, origin: origin.as_deref(), error: &error });
         }
-        self.runner.0.room.notify_one();
-        if is_quiet {
+        if makes_room {
+            self.runner.0.room.notify_one();
+        }
+        if is_last {
             self.runner.0.quiet.notify_waiters();
         }
     }

@@ -19,7 +19,7 @@ mod failure;
 mod prepared;
 mod report;
 
-use begin::begin_in_turn;
+use begin::begin;
 use book::{Book, Entered};
 pub use builder::RunnerBuilder;
 use builder::Settings;
@@ -39,9 +39,9 @@ struct Inner {
     load: AtomicUsize,
     /// How many tasks may run and wait.
     most: usize,
-    /// Told, one at a time, that a task may have left the queue.
+    /// Told, one at a time, that there is room again.
     room: Notify,
-    /// Told that nothing runs or waits.
+    /// Told that nothing runs or waits, where somebody waits for that.
     quiet: Notify,
     /// A shutdown's deadline has passed.
     is_given_up: AtomicBool,
@@ -105,18 +105,18 @@ impl Runner {
     }
 
     fn enter(&self, runtime: &Handle, task: Prepared, must_fit: bool) -> Result<(), Refused> {
-        let entered = self.change(|book| book.enter(Ready { runtime: runtime.clone(), task }, must_fit));
-        let (error, Ready { task, .. }) = match entered {
-            Entered::Begins(ready, key) => {
-                begin_in_turn(self, ready, key);
+        let wait = |task| Ready { runtime: runtime.clone(), task };
+        let (error, task) = match self.change(|book| book.enter(task, must_fit, wait)).0 {
+            Entered::Begins(task, key) => {
+                begin(self, runtime, task, key);
                 return Ok(());
             }
             Entered::Waits => return Ok(()),
-            Entered::IsRefused(ready) => {
+            Entered::IsRefused(task) => {
                 let Settings { concurrency, queue, .. } = self.0.settings;
-                (Error::queue_full(&ready.task.name(), concurrency, queue), ready)
+                (Error::queue_full(&task.name(), concurrency, queue), task)
             }
-            Entered::IsTooLate(ready) => (Error::closed("runner"), ready),
+            Entered::IsTooLate(task) => (Error::closed("runner"), task),
         };
         Err(Refused { error, task })
     }
@@ -161,14 +161,12 @@ impl Runner {
     /// Outside of a tokio runtime with time enabled.
     pub async fn shutdown(&self, within: Duration) -> RunnerReport {
         let before = self.stats();
-        let drained = tokio::time::timeout(within, self.quiet()).await;
+        let _ = tokio::time::timeout(within, self.quiet()).await;
         self.0.is_given_up.store(true, Ordering::Relaxed);
-        let (running, waiting) = self.change(Book::close);
+        let ((running, waiting), _) = self.change(Book::close);
         let after = self.stats();
         self.0.room.notify_one();
-        if drained.is_err() {
-            running.iter().filter_map(|entry| entry.abort.as_ref()).for_each(tokio::task::AbortHandle::abort);
-        }
+        // The entries go, and with them tell the tasks to stop.
         let begun = running.into_iter().map(|entry| unfinished(&entry.label, entry.origin, true));
         let queued = waiting.into_iter().map(|Ready { task, .. }| {
             let label = task.member.label().clone();
@@ -182,7 +180,7 @@ impl Runner {
         loop {
             let mut quiet = std::pin::pin!(self.0.quiet.notified());
             quiet.as_mut().enable();
-            if self.book().is_quiet() {
+            if self.book().await_quiet() {
                 return;
             }
             quiet.await;
@@ -193,12 +191,15 @@ impl Runner {
         self.0.is_given_up.load(Ordering::Relaxed)
     }
 
-    /// Writes to the book.
-    fn change<T>(&self, write: impl FnOnce(&mut Book<Ready>) -> T) -> T {
+    /// Writes to the book. Says as well whether that made room where there was none: who waits for room tells the next, so
+    /// that no more than this has to be told.
+    fn change<T>(&self, write: impl FnOnce(&mut Book<Ready>) -> T) -> (T, bool) {
         let mut book = self.book();
+        let before = book.load();
         let written = write(&mut book);
-        self.0.load.store(book.load(), Ordering::Relaxed);
-        written
+        let load = book.load();
+        self.0.load.store(load, Ordering::Relaxed);
+        (written, before >= self.0.most && load < self.0.most)
     }
 
     fn book(&self) -> MutexGuard<'_, Book<Ready>> {

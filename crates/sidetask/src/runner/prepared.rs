@@ -85,8 +85,14 @@ pub(super) struct Ready {
     pub(super) task: Prepared,
 }
 
+impl Described for Prepared {
+    fn describe(&self) -> (Label, Option<String>) {
+        (self.member.label().clone(), self.origin.id.clone())
+    }
+}
+
 impl Described for Ready {
     fn describe(&self) -> (Label, Option<String>) {
-        (self.task.member.label().clone(), self.task.origin.id.clone())
+        self.task.describe()
     }
 }
