@@ -45,7 +45,7 @@ impl After {
 
     /// Drops all lists.
     pub(crate) fn forget(&mut self) {
-        self.lists.drain(..).for_each(|list| drop(list.end()));
+        self.keep(|_| false);
     }
 
     /// The handler failed: drops the lists that do not run then.
@@ -71,11 +71,12 @@ impl After {
 
     /// The calls that are to be stored before the head goes on.
     pub(crate) fn wanted(&self) -> Vec<Wanted> {
-        let wanted = self.lists.iter().flat_map(|list| {
-            let only_if_sent = list.policy().only_if_sent;
-            list.take_durable().into_iter().map(move |durable| Wanted { durable, only_if_sent })
-        });
-        wanted.collect()
+        let mut wanted = Vec::new();
+        for list in self.lists.iter() {
+            let (durable, only_if_sent) = list.take_durable();
+            wanted.extend(durable.into_iter().map(|durable| Wanted { durable, only_if_sent }));
+        }
+        wanted
     }
 
     /// Stores calls in a task of its own, which goes on where the client does not wait for it, and gives this back.
@@ -123,7 +124,7 @@ impl After {
             if let Some(holder) = self.shared.holder.as_ref().filter(|_| !held.is_empty()) {
                 holder.let_go(held, ending == Ending::Sent, self.from());
             }
-            for list in &lists {
+            for list in lists {
                 self.due(list.end(), ending).into_iter().for_each(|task| self.start(task));
             }
         }));

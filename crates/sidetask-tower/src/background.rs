@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sidetask::core::IdSource;
 use sidetask::{Call, Clock, IntoTask, JobId, Prepared, SystemClock};
-use smallvec::SmallVec;
 
 use crate::carry::{Attached, Slot};
+use crate::few::Few;
 
 /// Ids of jobs that are not stored yet.
 static IDS: LazyLock<IdSource> = LazyLock::new(IdSource::new);
@@ -28,7 +28,7 @@ struct List {
 }
 
 /// Most responses have one.
-pub(crate) type Preparing = SmallVec<[Prepared; 1]>;
+pub(crate) type Preparing = Few<Prepared>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -193,9 +193,10 @@ impl Background {
         self.lock().policy
     }
 
-    /// The calls that are to be stored now.
-    pub(crate) fn take_durable(&self) -> Vec<Durable> {
-        std::mem::take(&mut self.lock().durable)
+    /// The calls that are to be stored now, and whether they run only if the response is sent.
+    pub(crate) fn take_durable(&self) -> (Vec<Durable>, bool) {
+        let mut list = self.lock();
+        (std::mem::take(&mut list.durable), list.policy.only_if_sent)
     }
 
     /// Ends it, and gives out what it still has.

@@ -3,12 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use smallvec::SmallVec;
-
 use crate::Background;
+use crate::few::Few;
 
-/// Lists, in the order in which they came. Most responses have none or one.
-pub(crate) type Lists = SmallVec<[Background; 1]>;
+/// Those of one response.
+pub(crate) type Lists = Few<Background>;
 
 /// What was attached to a response; one of its extensions.
 #[derive(Clone, Debug, Default)]

@@ -9,6 +9,7 @@ mod builder;
 mod carry;
 mod completion;
 mod durable;
+mod few;
 mod layer;
 mod service;
 mod shared;

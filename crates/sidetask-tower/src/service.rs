@@ -67,15 +67,14 @@ where
             return ResponseFuture { handler: None, stage: Stage::Refused };
         }
         let slot = Slot::new();
-        let pending = Pending {
+        let handled = Handled {
             shared: Arc::clone(&self.shared),
             slot: slot.clone(),
             id: request.headers().get(&self.shared.request_id).cloned(),
             is_head: request.method() == Method::HEAD,
-            is_over: false,
         };
         request.extensions_mut().insert(slot);
-        ResponseFuture { handler: Some(self.inner.call(request)), stage: Stage::Handling(pending) }
+        ResponseFuture { handler: Some(self.inner.call(request)), stage: Stage::Handling(Pending(Some(handled))) }
     }
 }
 
@@ -111,13 +110,14 @@ enum Stage<B> {
 }
 
 /// A request whose handler runs. Dropped, the handler has failed.
-struct Pending {
+struct Pending(Option<Handled>);
+
+/// What is kept of a request; `None` once its response is there.
+struct Handled {
     shared: Arc<Shared>,
     slot: Slot,
     id: Option<HeaderValue>,
     is_head: bool,
-    /// The response is there.
-    is_over: bool,
 }
 
 struct Storing<B> {
@@ -137,10 +137,14 @@ where
         if let Some(handler) = this.handler.as_mut().as_pin_mut() {
             let ended = ready!(handler.poll(cx));
             this.handler.set(None);
-            let stage = std::mem::replace(this.stage, Stage::Over);
-            let response = ended?;
-            let Stage::Handling(pending) = stage else { return Poll::Ready(Ok(refusal(UNAVAILABLE))) };
-            match pending.respond(response) {
+            let handled = match this.stage {
+                Stage::Handling(pending) if ended.is_ok() => pending.0.take(),
+                _ => None,
+            };
+            // A handler that failed is told of by what is dropped here.
+            *this.stage = Stage::Over;
+            let (response, Some(handled)) = (ended?, handled) else { return Poll::Ready(Ok(refusal(UNAVAILABLE))) };
+            match handled.respond(response) {
                 Ok(response) => return Poll::Ready(Ok(response)),
                 Err(storing) => *this.stage = Stage::Storing(storing),
             }
@@ -159,20 +163,20 @@ where
     }
 }
 
-impl Pending {
+impl Handled {
     /// The response, or what it has to wait for.
-    fn respond<B: Body>(mut self, mut response: Response<B>) -> Result<Response<BackgroundBody<B>>, Box<Storing<B>>> {
-        self.is_over = true;
-        let mut lists = self.slot.close();
+    fn respond<B: Body>(self, mut response: Response<B>) -> Result<Response<BackgroundBody<B>>, Box<Storing<B>>> {
+        let Self { shared, slot, id, is_head } = self;
+        let mut lists = slot.close();
         if let Some(Attached(attached)) = response.extensions_mut().remove() {
             lists.extend(attached);
         }
         if lists.is_empty() {
             return Ok(response.map(BackgroundBody::unwatched));
         }
-        let id = self.id.clone().or_else(|| response.headers().get(&self.shared.request_id).cloned());
-        let mut after = After::of(Arc::clone(&self.shared), lists, id);
-        if self.is_head {
+        let id = id.or_else(|| response.headers().get(&shared.request_id).cloned());
+        let mut after = After::of(shared, lists, id);
+        if is_head {
             after.forget();
         } else if response.status().is_client_error() || response.status().is_server_error() {
             after.fail_by_status();
@@ -191,13 +195,11 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        let lists = self.slot.close();
+        let Some(Handled { shared, slot, id, is_head }) = self.0.take() else { return };
+        let lists = slot.close();
         if !lists.is_empty() {
-            let mut after = After::of(Arc::clone(&self.shared), lists, self.id.take());
-            if self.is_head {
+            let mut after = After::of(shared, lists, id);
+            if is_head {
                 after.forget();
             }
             after.fail();
