@@ -16,6 +16,7 @@ use super::book::{Entry, Key, Left};
 use super::prepared::Ready;
 use super::{Prepared, Runner, TaskFailure};
 use crate::BlockingPool;
+use crate::panics::catch;
 use crate::task::body::{Plain, PlainEnd};
 use crate::task::label::Label;
 use crate::tasks::Member;
@@ -23,14 +24,17 @@ use crate::tasks::Member;
 /// Begins a task that is in the book already.
 pub(super) fn begin(runner: &Runner, runtime: &Handle, task: Prepared, key: Key) {
     let Prepared { mut member, origin } = task;
-    let span = tracing::info_span!(parent: None, "task", name = %member.label(), origin = origin.id);
-    span.follows_from(&origin.span);
     let place = Place { runner: runner.clone(), key, pool: None, is_over: false };
-    match member.plain() {
-        Some(Plain::Async(future)) => spawn(runtime, span, place, future),
-        Some(Plain::Blocking(run)) => Running { place, span, member }.on_pool(runtime.clone(), run),
-        None => Running { place, span, member }.on_runtime(runtime, Duration::ZERO),
-    }
+    // A subscriber may panic. The task's place notices.
+    let _ = catch(|| {
+        let span = tracing::info_span!(parent: None, "task", name = %member.label(), origin = origin.id);
+        span.follows_from(&origin.span);
+        match member.plain() {
+            Some(Plain::Async(future)) => spawn(runtime, span, place, future),
+            Some(Plain::Blocking(run)) => Running { place, span, member }.on_pool(runtime.clone(), run),
+            None => Running { place, span, member }.on_runtime(runtime, Duration::ZERO),
+        }
+    });
 }
 
 /// Begins the task whose turn came when another left, one after the other where one leads to the next: a runtime that has
@@ -38,24 +42,26 @@ pub(super) fn begin(runner: &Runner, runtime: &Handle, task: Prepared, key: Key)
 fn begin_in_turn(runner: &Runner, ready: Ready, key: Key) {
     thread_local!(static TURN: RefCell<Option<VecDeque<(Runner, Ready, Key)>>> = const { RefCell::new(None) });
     let mut next = Some((runner.clone(), ready, key));
-    let is_nested = TURN.with_borrow_mut(|turn| match turn {
+    // A thread that is ending has no turns any more.
+    let is_nested = TURN.try_with(|turn| match &mut *turn.borrow_mut() {
         Some(turn) => {
             turn.extend(next.take());
             true
         }
-        None => {
+        turn => {
             *turn = Some(VecDeque::new());
             false
         }
     });
-    if is_nested {
+    if is_nested.unwrap_or(false) {
         return;
     }
     while let Some((runner, Ready { runtime, task }, key)) = next {
         begin(&runner, &runtime, task, key);
-        next = TURN.with_borrow_mut(|turn| turn.as_mut().and_then(VecDeque::pop_front));
+        let following = TURN.try_with(|turn| turn.borrow_mut().as_mut().and_then(VecDeque::pop_front));
+        next = following.ok().flatten();
     }
-    TURN.set(None);
+    let _ = TURN.try_with(RefCell::take);
 }
 
 fn spawn(runtime: &Handle, span: Span, place: Place, task: impl Future<Output = Result<(), Error>> + Send + 'static) {
@@ -149,7 +155,7 @@ struct Place {
 enum Ended {
     Completed,
     Failed(Error),
-    /// In dropping one of its values.
+    /// In dropping one of its values, or in a tracing subscriber.
     Panicked,
     /// Refused by its pool, or with its runtime.
     Lost(Option<BlockingPool>),
@@ -202,7 +208,10 @@ impl Ended {
         match self {
             Self::Completed => None,
             Self::Failed(error) => Some(error),
-            Self::Panicked => Some(Error::panicked(&label.to_string(), "one of its values did when it was dropped")),
+            Self::Panicked => Some(Error::panicked(
+                &label.to_string(),
+                "outside of its own code: one of its values when it was dropped, or a tracing subscriber",
+            )),
             Self::Lost(Some(pool)) => Some(pool.full()),
             Self::Lost(None) => Some(Error::cancelled(format_args!("`{label}`, whose runtime shuts down,"))),
         }

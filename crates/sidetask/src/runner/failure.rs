@@ -53,12 +53,15 @@ impl<'a> TaskFailure<'a> {
             return;
         }
         let Self { name, place, origin, error } = *self;
-        tracing::error!(task = name, place = place.map(tracing::field::display), origin, source, "{error}");
+        // A subscriber that panics is nobody's failure here: others wait for what follows.
+        let _ = catch(|| {
+            tracing::error!(task = name, place = place.map(tracing::field::display), origin, source, "{error}")
+        });
         if let Some(on_error) = on_error
             && let Err(panic) = catch(|| on_error(self))
         {
             let panic = panics::message(&*panic);
-            tracing::error!(task = name, origin, panic, "the callback for failures panicked");
+            let _ = catch(|| tracing::error!(task = name, origin, panic, "the callback for failures panicked"));
         }
     }
 }

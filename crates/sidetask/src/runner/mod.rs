@@ -155,7 +155,8 @@ impl Runner {
     /// exiting. Zero closes at once.
     ///
     /// # Cancel safety
-    /// Dropping the future changes nothing: the runner goes on.
+    /// Dropping the future changes nothing: the runner goes on. Of two at once the later ends with the earlier, which
+    /// names what is left.
     ///
     /// # Panics
     /// Outside of a tokio runtime with time enabled.
@@ -166,6 +167,7 @@ impl Runner {
         let ((running, waiting), _) = self.change(Book::close);
         let after = self.stats();
         self.0.room.notify_one();
+        self.0.quiet.notify_waiters();
         // The entries go, and with them tell the tasks to stop.
         let begun = running.into_iter().map(|entry| unfinished(&entry.label, entry.origin, true));
         let queued = waiting.into_iter().map(|Ready { task, .. }| {

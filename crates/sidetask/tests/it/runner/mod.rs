@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, mpsc};
 use crate::wait::LONG;
 
 mod blocking;
+mod hostile;
 
 /// Name, origin and text of each failure.
 type Failures = Arc<Mutex<Vec<(String, Option<String>, String)>>>;
