@@ -43,7 +43,7 @@ struct State {
 pub(crate) enum Admission {
     /// It has a permit.
     Begin,
-    /// It should wait for a [permit](Limiter::permit), which takes about a second at most.
+    /// It should wait for a [permit](Waiting::permit_soon), which takes about a second at most.
     Wait(Waiting),
     /// It should come back after this long.
     Later(Duration),
@@ -136,12 +136,24 @@ pub(crate) struct Waiting(Arc<Limiter>);
 impl Waiting {
     /// Waits for a permit, in the order in which this is first polled. Cancel safe: no permit is lost.
     pub(crate) async fn permit(self, clock: &dyn Clock) {
+        self.permit_within(Duration::MAX, clock).await;
+    }
+
+    /// The same, for who [was told](Admission::Wait) that it would not take long. False where it does after all, since
+    /// the service wants a pause: it should ask again.
+    pub(crate) async fn permit_soon(self, clock: &dyn Clock) -> bool {
+        self.permit_within(SHORT, clock).await
+    }
+
+    /// False where there is no permit within `longest` for the first in the line.
+    async fn permit_within(self, longest: Duration, clock: &dyn Clock) -> bool {
         let Self(limiter) = &self;
         let _first = limiter.first.lock().await;
         loop {
             let taken = limiter.lock().take(&limiter.limit, clock.elapsed());
             match taken {
-                Ok(()) => return,
+                Ok(()) => return true,
+                Err(wait) if wait > longest => return false,
                 Err(wait) => clock.sleep(wait).await,
             }
         }

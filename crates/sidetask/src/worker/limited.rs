@@ -23,17 +23,21 @@ pub(super) async fn admitted(
     let Some(limit) = &definition.options().rate_limit else { return Ok(None) };
     let limiter = rate::limiter(limit).map_err(|error| Outcome::Failed(error.to_string()))?;
     let waits = place.and_then(Place::wait);
-    match limiter.admit(job.token.job, shared.clock.elapsed(), waits.is_some()) {
-        Admission::Begin => Ok(Some(limiter)),
-        Admission::Wait(waiting) => tokio::select! {
-            biased;
-            () = cancel.cancelled() => Err(Outcome::Released(Duration::ZERO)),
-            () = shared.stopping() => Err(Outcome::Released(Duration::ZERO)),
-            () = waiting.permit(&*shared.clock) => Ok(Some(limiter)),
-        },
-        Admission::Later(wait) => {
-            tracing::debug!(limit = limit.name(), ?wait, "the job is given back until its turn");
-            Err(Outcome::Released(wait))
+    loop {
+        match limiter.admit(job.token.job, shared.clock.elapsed(), waits.is_some()) {
+            Admission::Begin => return Ok(Some(limiter)),
+            Admission::Wait(waiting) => tokio::select! {
+                biased;
+                () = cancel.cancelled() => return Err(Outcome::Released(Duration::ZERO)),
+                () = shared.stopping() => return Err(Outcome::Released(Duration::ZERO)),
+                has_permit = waiting.permit_soon(&*shared.clock) => if has_permit {
+                    return Ok(Some(limiter));
+                },
+            },
+            Admission::Later(wait) => {
+                tracing::debug!(limit = limit.name(), ?wait, "the job is given back until its turn");
+                return Err(Outcome::Released(wait));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 use sidetask::core::Clock as _;
 use sidetask::{Call, Context, IntoOutcome, RateLimit, Registry, State, TaskError, TaskOptions};
 use sidetask_testing::ManualClock;
+use tokio::sync::Semaphore;
 
 use crate::kit::{Kit, over_stores, soon, until};
 use crate::rate::limit;
@@ -16,6 +17,7 @@ over_stores! {
     a_shutdown_gives_back_what_waits_without_an_attempt,
     a_job_that_waits_can_be_cancelled,
     what_the_service_asks_for_holds_for_all_kinds_that_share_the_limit,
+    what_the_service_asks_for_frees_the_places_of_those_who_wait,
     retries_take_permits_as_well,
     limits_that_conflict_are_refused_at_the_start,
 }
@@ -192,6 +194,34 @@ async fn what_the_service_asks_for_holds_for_all_kinds_that_share_the_limit(kit:
     kit.pass_until(STEP, "all begun", async || begun.count() == 5).await;
     assert!(begun.times()[1..].iter().all(|time| *time >= begin + 10_000 * MS), "{:?}", begun.times());
     assert_eq!(soon(refused.wait()).await.unwrap().attempt, 2);
+    worker.shutdown(LONG).await;
+}
+
+async fn what_the_service_asks_for_frees_the_places_of_those_who_wait(kit: Kit) {
+    let (begun, limit) = (Begun::new(&kit), limit(500 * MS, 1));
+    let mut registry = begun.limited(&limit);
+    let go = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&go);
+    let refused = move |(): ()| {
+        let held = Arc::clone(&held);
+        async move {
+            held.acquire().await.unwrap().forget();
+            Err::<(), _>(TaskError::retry_after(LONG, "429"))
+        }
+    };
+    registry.register("refused", refused).set_options(TaskOptions::new().rate_limit(limit.clone()));
+    let worker = kit.worker().registry(registry).start().await.unwrap();
+    let refused = kit.client.enqueue(Call::new("refused", ())).await.unwrap();
+    kit.until_state(&refused, State::Running).await;
+    let waits = kit.client.enqueue(Call::new("limited", ())).await.unwrap();
+    kit.until_state(&waits, State::Running).await;
+    go.add_permits(1);
+    kit.until_state(&refused, State::Retryable).await;
+    kit.clock.advance(500 * MS);
+    let job = kit.until_state(&waits, State::Scheduled).await;
+    assert_eq!((job.attempt, job.errors.len()), (0, 0));
+    assert!(job.run_at.since(kit.clock.now()) > LONG - 1000 * MS);
+    assert_eq!(worker.stats().queues[0].running, 0);
     worker.shutdown(LONG).await;
 }
 
