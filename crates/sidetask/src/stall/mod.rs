@@ -80,8 +80,8 @@ impl Detector {
     }
 
     /// Calls `f` with each report as well, in place of an earlier one: with one while it is stuck on the thread that
-    /// watches, with one that is over on the thread that was blocked. A panic of `f` is caught and logged. Default: no
-    /// call.
+    /// watches, with one that is over on the thread that was blocked. A panic of `f` is caught and logged. What `f` polls
+    /// itself is logged where it stalls, without another call. Default: no call.
     pub fn on_stall(mut self, f: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
         self.on_stall = Some(Arc::new(f));
         self

@@ -1,5 +1,6 @@
 //! Whether polls are watched, and what is done about those that stall.
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -78,6 +79,11 @@ fn lock() -> MutexGuard<'static, Active> {
     ACTIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+thread_local! {
+    /// The callback runs on this thread.
+    static CALLS: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Tells of one poll.
 #[cold]
 pub(super) fn report(subject: &Subject, lasted: Duration, is_over: bool) {
@@ -95,9 +101,14 @@ pub(super) fn report(subject: &Subject, lasted: Duration, is_over: bool) {
              `sidetask::blocking`, or make the task of a plain `fn`"
         );
     }
-    if let Some(on_stall) = &detector.on_stall
-        && let Err(panic) = catch_unwind(AssertUnwindSafe(|| on_stall(&stall)))
-    {
+    let Some(on_stall) = &detector.on_stall else { return };
+    // A callback that polls tasks which stall would be called for them without end.
+    if CALLS.replace(true) {
+        return;
+    }
+    let called = catch_unwind(AssertUnwindSafe(|| on_stall(&stall)));
+    CALLS.set(false);
+    if let Err(panic) = called {
         tracing::warn!(panic = panics::message(&*panic), "the callback for stalls panicked");
     }
 }

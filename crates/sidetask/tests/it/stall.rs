@@ -7,7 +7,7 @@ use sidetask::stall::{Detector, Stall};
 use sidetask::{Call, Runner, Task, Tasks, task};
 
 use crate::kit::{self, soon};
-use crate::wait::LONG;
+use crate::wait::{LONG, block_on_bare};
 
 const THRESHOLD: Duration = Duration::from_millis(150);
 const OVER: Duration = Duration::from_millis(160);
@@ -25,6 +25,10 @@ fn stalls_of(prefix: &'static str) -> Receiver<Stall> {
                     // Its test may have ended.
                     let _ = listener.send(stall.clone());
                 }
+            }
+            if stall.is_over && stall.task.starts_with("polled by the callback") {
+                let again = Task::new(|| async { thread::sleep(OVER) }).named("polled by the callback again");
+                block_on_bare(async { again.await.unwrap() });
             }
         };
         drop(Detector::new().threshold(THRESHOLD).on_stall(tell).install().unwrap());
@@ -190,6 +194,16 @@ async fn a_job_is_reported_with_its_kind_and_the_place_of_its_function(kit: kit:
 
 kit::over_stores! {
     a_job_is_reported_with_its_kind_and_the_place_of_its_function,
+}
+
+#[tokio::test]
+async fn what_the_callback_polls_is_not_told_to_it_without_end() {
+    let stalls = stalls_of("polled by the callback");
+    for name in ["polled by the callback", "polled by the callback, the last"] {
+        Task::new(|| async { thread::sleep(OVER) }).named(name).await.unwrap();
+    }
+    let over = over_until(&stalls, "polled by the callback, the last");
+    assert_eq!(names(&over), ["polled by the callback", "polled by the callback, the last"]);
 }
 
 #[tokio::test]
