@@ -23,6 +23,8 @@ pub(crate) struct After {
     shared: Arc<Shared>,
     lists: Lists,
     held: Vec<Held>,
+    /// Its calls are on their way to the store. Dropped then, they were not stored.
+    is_storing: bool,
     origin: Option<HeaderValue>,
     span: Span,
     runtime: Option<Handle>,
@@ -36,7 +38,7 @@ impl After {
     pub(crate) fn of(shared: Arc<Shared>, mut lists: Lists, origin: Option<HeaderValue>) -> Self {
         lists.retain(|list| list.take());
         let runtime = Handle::try_current().ok();
-        Self { shared, lists, held: Vec::new(), origin, span: Span::current(), runtime }
+        Self { shared, lists, held: Vec::new(), is_storing: false, origin, span: Span::current(), runtime }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -63,7 +65,7 @@ impl After {
         self.lists.retain(|list| {
             let runs = runs(list);
             if !runs {
-                drop(list.end());
+                guarded(|| drop(list.end()));
             }
             runs
         });
@@ -88,12 +90,13 @@ impl After {
             let _ = sender.send(Err(self.unstored(&names, no_client(&names))));
             return stored;
         };
+        self.is_storing = true;
         let (shared, span, runtime) = (Arc::clone(&self.shared), self.span.clone(), self.runtime.clone());
         let (origin, keeping, kinds) = (self.origin(), Arc::clone(&holder), names.clone());
         let storing = async move {
             let stored = match keeping.hold(wanted).await {
                 Ok(held) => {
-                    self.held = held;
+                    (self.held, self.is_storing) = (held, false);
                     Ok(self)
                 }
                 Err(error) => Err(self.unstored(&kinds, error)),
@@ -120,16 +123,11 @@ impl After {
         if lists.is_empty() && held.is_empty() {
             return;
         }
-        let settled = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(holder) = self.shared.holder.as_ref().filter(|_| !held.is_empty()) {
-                holder.let_go(held, ending == Ending::Sent, self.from());
-            }
-            for list in lists {
-                self.due(list.end(), ending).into_iter().for_each(|task| self.start(task));
-            }
-        }));
-        if settled.is_err() {
-            tracing::error!("background tasks were lost to a panic where they were to start");
+        if let Some(holder) = self.shared.holder.as_ref().filter(|_| !held.is_empty()) {
+            guarded(|| holder.let_go(held, ending == Ending::Sent, self.from()));
+        }
+        for list in lists {
+            guarded(|| self.due(list.end(), ending).into_iter().for_each(|task| self.start(task)));
         }
     }
 
@@ -197,6 +195,13 @@ impl After {
     }
 }
 
+/// Runs what may drop values of users, where no panic may pass.
+fn guarded(f: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(f)).is_err() {
+        tracing::error!("a panic where background tasks were to start or to be dropped");
+    }
+}
+
 fn no_client(names: &str) -> Error {
     Error::configuration(&[format!(
         "`{names}` is to be stored, but the BackgroundLayer around the service has no client: make it with \
@@ -206,6 +211,9 @@ fn no_client(names: &str) -> Error {
 
 impl Drop for After {
     fn drop(&mut self) {
+        if self.is_storing {
+            self.fail();
+        }
         self.settle(Ending::Gone);
     }
 }

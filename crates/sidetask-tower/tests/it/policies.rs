@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use http::{Method, Request, Response, StatusCode};
+use sidetask::Task;
 use sidetask_tower::{Background, BackgroundLayer};
 
 use crate::kit::{Client, Frames, Ran, call, get, read};
@@ -120,4 +121,28 @@ async fn a_head_request_runs_nothing() {
     };
     read(call(&layer, request, handler).await.unwrap(), Client::ReadsAll).await;
     assert!(ran.by_the_end_of(&layer).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_list_whose_values_panic_when_dropped_costs_the_other_lists_nothing() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    for client in [Client::LeavesAfterOneFrame, Client::LeavesBeforeTheBody] {
+        let (layer, ran) = (BackgroundLayer::in_process(), Ran::default());
+        let response = get(&layer, async |_| {
+            let mut response = Response::new(Frames::two());
+            let bomb = Bomb;
+            let bombs = Background::new(Task::once(async move { drop(bomb) })).only_if_sent();
+            bombs.attach(&mut response);
+            Background::new(ran.task("other")).attach(&mut response);
+            response
+        })
+        .await;
+        read(response, client).await;
+        assert_eq!(ran.by_the_end_of(&layer).await, ["other"], "{client:?}");
+    }
 }

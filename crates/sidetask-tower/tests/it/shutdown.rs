@@ -64,6 +64,34 @@ async fn after_a_shutdown_durable_calls_are_answered_with_503_and_told_of() {
     assert!(store.batches().is_empty());
 }
 
+#[tokio::test]
+async fn durable_calls_refused_while_tasks_are_drained_fail_the_handlers_other_tasks() {
+    let (jobs, _, _) = crate::recording::client();
+    let (layer, ran) = (BackgroundLayer::new(jobs), Ran::default());
+    let (go, held) = tokio::sync::oneshot::channel();
+    let first = get(&layer, async |_| {
+        let mut response = Response::new(Frames::two());
+        Background::new(Task::once(async move { held.await.unwrap() })).attach(&mut response);
+        response
+    });
+    read(first.await, Client::ReadsAll).await;
+    let mut shutdown = Box::pin(layer.shutdown(LONG));
+    assert!(tokio::time::timeout(Duration::from_millis(1), &mut shutdown).await.is_err());
+    let response = get(&layer, async |_| {
+        let mut response = Response::new(Frames::two());
+        let background = Background::durable(sidetask::Call::new("mail", ()));
+        background.add_task(ran.task("beside"));
+        background.attach(&mut response);
+        response
+    });
+    let response = response.await;
+    let is_refused = response.status() == http::StatusCode::SERVICE_UNAVAILABLE;
+    read(response, Client::ReadsAll).await;
+    go.send(()).unwrap();
+    assert!(shutdown.await.is_clean());
+    assert_eq!(ran.names(), if is_refused { vec![] } else { vec!["beside"] });
+}
+
 #[test]
 fn a_body_dropped_outside_of_the_runtime_starts_its_tasks_on_it() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
