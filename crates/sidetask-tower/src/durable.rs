@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sidetask::core::Change;
 use sidetask::{Call, Client, Error, JobId, Prepared, Runner, Task, Timestamp};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Id};
 use tokio::sync::RwLock;
 use tokio::task::JoinHandle;
 use tracing::Span;
@@ -20,17 +20,21 @@ pub(crate) struct Holder {
     hold: Duration,
     /// What is on its way to the store, so that a shutdown waits for it.
     pub(crate) runner: Runner,
-    kept: Mutex<Kept>,
+    /// By the runtime that their responses were made on: one that ends takes no other's along.
+    kept: Mutex<HashMap<Id, Kept>>,
     /// Held to read while jobs are let go, and to write while holds are renewed: a renewal that comes after its job was
     /// let go would put it off.
     order: RwLock<()>,
 }
 
-/// Which holds are renewed, and by whom.
+/// How many holds one request to the store renews, so that none holds up others for long.
+const CHUNK: usize = 1_000;
+
+/// Which holds of one runtime are renewed, and by whom.
 #[derive(Debug, Default)]
 struct Kept {
-    /// When each job would be due without a hold.
-    jobs: HashMap<JobId, Timestamp>,
+    /// When each job would be due without a hold; `None`: at once, whatever the clock shows by then.
+    jobs: HashMap<JobId, Option<Timestamp>>,
     keeper: Option<JoinHandle<()>>,
 }
 
@@ -57,8 +61,9 @@ pub(crate) fn no_runtime(task: &str) -> Error {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     id: JobId,
-    due: Timestamp,
+    due: Option<Timestamp>,
     only_if_sent: bool,
+    runtime: Id,
 }
 
 impl Holder {
@@ -70,19 +75,20 @@ impl Holder {
     /// Stores calls in one batch, each due after the hold or its own delay, whichever is later, and begins to renew
     /// their holds. What was there before is not ours to hold.
     pub(crate) async fn hold(self: &Arc<Self>, wanted: Vec<Wanted>) -> Result<Vec<Held>, Error> {
-        let now = self.client.store().clock().now();
+        let (now, runtime) = (self.client.store().clock().now(), Handle::current().id());
         let mut held = Vec::with_capacity(wanted.len());
         let mut calls = Vec::with_capacity(wanted.len());
         for Wanted { durable: Durable { id, call }, only_if_sent } in wanted {
-            let (due, _) = call.when().due(now);
-            held.push(Held { id, due, only_if_sent });
-            let call = if due < now.after(self.hold) { call.delay(self.hold) } else { call };
+            let (due, is_ahead) = call.when().due(now);
+            let due = is_ahead.then_some(due);
+            held.push(Held { id, due, only_if_sent, runtime });
+            let call = if due < Some(now.after(self.hold)) { call.delay(self.hold) } else { call };
             calls.push(call.id(id));
         }
         let jobs = self.client.enqueue_many(calls).await?;
         let mut new = jobs.iter().map(|job| !job.existed());
         held.retain(|_| new.next().unwrap_or_default());
-        self.keep(&held);
+        self.keep(&held, runtime);
         Ok(held)
     }
 
@@ -114,10 +120,11 @@ impl Holder {
         let now = self.client.store().clock().now();
         let (run, cancelled): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|job| is_sent || !job.only_if_sent);
         self.change(ids(&cancelled), Change::Cancel).await;
-        let (due, later): (Vec<Held>, Vec<Held>) = run.into_iter().partition(|job| job.due <= now);
+        let (due, later): (Vec<Held>, Vec<Held>) = run.into_iter().partition(|job| job.due <= Some(now));
         self.change(ids(&due), Change::Reschedule(Duration::ZERO)).await;
         for job in later {
-            self.change(vec![job.id], Change::Reschedule(job.due.since(now))).await;
+            let wait = job.due.map_or(Duration::ZERO, |due| due.since(now));
+            self.change(vec![job.id], Change::Reschedule(wait)).await;
         }
     }
 
@@ -136,61 +143,71 @@ impl Holder {
         }
     }
 
-    fn keep(self: &Arc<Self>, held: &[Held]) {
+    fn keep(self: &Arc<Self>, held: &[Held], runtime: Id) {
         if held.is_empty() {
             return;
         }
         let mut kept = self.kept();
+        let kept = kept.entry(runtime).or_default();
         kept.jobs.extend(held.iter().map(|job| (job.id, job.due)));
         if kept.keeper.as_ref().is_none_or(JoinHandle::is_finished) {
-            kept.keeper = Some(tokio::spawn(keep(self)));
+            kept.keeper = Some(tokio::spawn(keep(self, runtime)));
         }
     }
 
     fn forget(&self, held: &[Held]) {
         let mut kept = self.kept();
         for job in held {
-            kept.jobs.remove(&job.id);
+            if let Some(kept) = kept.get_mut(&job.runtime) {
+                kept.jobs.remove(&job.id);
+            }
         }
+        // Those of runtimes that are gone.
+        kept.retain(|_, kept| {
+            !kept.jobs.is_empty() || kept.keeper.as_ref().is_some_and(|keeper| !keeper.is_finished())
+        });
     }
 
     fn tick(&self) -> impl Future<Output = ()> + Send + use<> {
         self.client.store().clock().sleep(self.hold / 3)
     }
 
-    /// Renews all holds. Answers false where there is none any more.
-    async fn renew(&self) -> bool {
+    /// Renews all holds of a runtime. Answers false where there is none any more.
+    async fn renew(&self, runtime: Id) -> bool {
         let _order = self.order.write().await;
-        let Some(ids) = self.near() else { return false };
-        self.change(ids, Change::Reschedule(self.hold)).await;
+        let Some(ids) = self.near(runtime) else { return false };
+        for ids in ids.chunks(CHUNK) {
+            self.change(ids.to_vec(), Change::Reschedule(self.hold)).await;
+        }
         true
     }
 
     /// The jobs whose own time is nearer than the hold. `None` where no job is held: then the keeper ends.
-    fn near(&self) -> Option<Vec<JobId>> {
+    fn near(&self, runtime: Id) -> Option<Vec<JobId>> {
         let limit = self.client.store().clock().now().after(self.hold);
         let mut kept = self.kept();
-        if kept.jobs.is_empty() {
-            kept.keeper = None;
+        let jobs = &kept.get(&runtime)?.jobs;
+        if jobs.is_empty() {
+            kept.remove(&runtime);
             return None;
         }
-        Some(kept.jobs.iter().filter(|(_, due)| **due <= limit).map(|(id, _)| *id).collect())
+        Some(jobs.iter().filter(|(_, due)| **due <= Some(limit)).map(|(id, _)| *id).collect())
     }
 
     /// Nothing panics while it holds the lock.
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, HashMap<Id, Kept>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Renews holds, three times as often as they lapse, from now on.
-fn keep(holder: &Arc<Holder>) -> impl Future<Output = ()> + use<> {
+fn keep(holder: &Arc<Holder>, runtime: Id) -> impl Future<Output = ()> + use<> {
     let (mut tick, holder) = (holder.tick(), Arc::downgrade(holder));
     async move {
         loop {
             tick.await;
             match holder.upgrade() {
-                Some(holder) if holder.renew().await => tick = holder.tick(),
+                Some(holder) if holder.renew(runtime).await => tick = holder.tick(),
                 _ => return,
             }
         }

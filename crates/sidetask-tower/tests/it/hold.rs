@@ -145,3 +145,31 @@ async fn a_call_with_a_delay_is_due_at_its_own_time_however_long_the_response_ta
         }
     }
 }
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_put_off_a_job_that_is_let_go() {
+    let (jobs, _, clock) = recording::client();
+    let layer = BackgroundLayer::new(jobs.clone());
+    let (response, ids) = respond(&layer, &[0]).await;
+    clock.set(sidetask::Timestamp::from_micros(clock.now().as_micros() - 3_600_000_000));
+    read(response, Client::ReadsAll).await;
+    assert!(layer.shutdown(LONG).await.is_clean());
+    assert_eq!(jobs.job(ids[0]).await.unwrap().unwrap().state, State::Available);
+}
+
+#[test]
+fn a_runtime_that_is_gone_takes_no_holds_of_another_along() {
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let (jobs, store, clock) = recording::client();
+    let layer = BackgroundLayer::new(jobs);
+    let gone = first.block_on(respond(&layer, &[0]));
+    let _stays = second.block_on(respond(&layer, &[0]));
+    drop(first);
+    drop(gone);
+    second.block_on(async {
+        clock.advance(THIRD);
+        until("a renewal", async || !store.changes().is_empty()).await;
+        assert_eq!(store.changes(), [(1, Change::Reschedule(HOLD))]);
+    });
+}
