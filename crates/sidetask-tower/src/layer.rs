@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask::{Client, RunnerReport, RunnerStats};
+use tokio::time::Instant;
 use tower_layer::Layer;
 
 use crate::builder::BackgroundLayerBuilder;
@@ -50,7 +51,10 @@ impl BackgroundLayer {
     /// Outside of a tokio runtime with time enabled.
     pub async fn shutdown(&self, within: Duration) -> RunnerReport {
         let Some(holder) = &self.0.holder else { return self.0.runner.shutdown(within).await };
-        let (mut report, letting_go) = tokio::join!(self.0.runner.shutdown(within), holder.runner.shutdown(within));
+        let began = Instant::now();
+        let mut report = self.0.runner.shutdown(within).await;
+        // After the tasks, since responses may end as long as they run.
+        let letting_go = holder.runner.shutdown(within.saturating_sub(began.elapsed())).await;
         report.unfinished.extend(letting_go.unfinished);
         report
     }

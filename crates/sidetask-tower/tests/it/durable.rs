@@ -159,6 +159,18 @@ async fn a_store_that_fails_gives_503_and_fails_the_handlers_other_tasks() {
 }
 
 #[tokio::test]
+async fn a_store_that_panics_gives_503_and_fails_the_handlers_other_tasks() {
+    let (jobs, store, _) = recording::client();
+    let (layer, ran) = (BackgroundLayer::new(jobs), Ran::default());
+    store.panic_once();
+    let background = Background::durable(mail("ada"));
+    background.add_task(ran.task("beside"));
+    let response = respond(&layer, background).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(ran.by_the_end_of(&layer).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_call_that_cannot_be_stored_gives_500() {
     let (jobs, store, _) = recording::client();
     let layer = BackgroundLayer::new(jobs.clone());

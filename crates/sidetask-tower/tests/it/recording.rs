@@ -17,6 +17,8 @@ pub(crate) struct Recording {
     inner: Arc<dyn Store>,
     /// Every request fails.
     is_down: AtomicBool,
+    /// The next request panics.
+    panics: AtomicBool,
     /// How many jobs each enqueueing had.
     batches: Mutex<Vec<usize>>,
     /// How many changes were begun.
@@ -32,6 +34,7 @@ pub(crate) fn client() -> (Client, Arc<Recording>, ManualClock) {
     let store = Arc::new(Recording {
         inner: Arc::new(MemoryStore::builder().clock(clock.clone()).build()),
         is_down: AtomicBool::new(false),
+        panics: AtomicBool::new(false),
         batches: Mutex::default(),
         asked: AtomicUsize::new(0),
         gate: Mutex::default(),
@@ -43,6 +46,10 @@ pub(crate) fn client() -> (Client, Arc<Recording>, ManualClock) {
 impl Recording {
     pub(crate) fn set_down(&self, is_down: bool) {
         self.is_down.store(is_down, Ordering::SeqCst);
+    }
+
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn asked(&self) -> usize {
@@ -66,6 +73,7 @@ impl Recording {
     }
 
     fn check(&self) -> Result<(), Error> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "the store is broken");
         let is_down = self.is_down.load(Ordering::SeqCst);
         if is_down { Err(Error::storage("the store is down", "by order")) } else { Ok(()) }
     }
