@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use sidetask::{Call, Client, Context, State, TaskError, task};
+use sidetask::{Call, Client, Context, Runner, State, Task, TaskError, task};
 use tokio::signal::unix::{SignalKind, signal};
 
 mod web;
@@ -32,8 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let [role, database, rest @ ..] = &arguments[..] else {
-        return Err("usage: victim load|work|drain|fill|enqueue|web DATABASE [..]".into());
+    let (role, database, rest) = match &arguments[..] {
+        ["stuck"] => return stuck().await,
+        [role, database, rest @ ..] => (role, database, rest),
+        _ => return Err("usage: victim stuck, or victim load|work|drain|fill|enqueue|web DATABASE [..]".into()),
     };
     let client = sidetask::connect(format!("sqlite:{database}")).await?;
     println!("ready");
@@ -46,6 +48,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("enqueue", [number, ms]) => enqueue(&client, number.parse()?, ms.parse()?).await,
         _ => Err(format!("unknown arguments {arguments:?}").into()),
     }
+}
+
+/// Ends though a function on the blocking pool does not.
+async fn stuck() -> Result<(), Box<dyn Error>> {
+    let runner = Runner::new();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let function = move || {
+        let _ = begun.send(());
+        std::thread::sleep(Duration::MAX);
+    };
+    runner.spawn(Task::blocking_once(function).named("the function"))?;
+    has_begun.await?;
+    println!("report {}", runner.shutdown(Duration::from_millis(1)).await);
+    Ok(())
 }
 
 /// Enqueues without pause, from several tasks, and works on what it enqueued.

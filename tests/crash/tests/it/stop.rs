@@ -1,3 +1,5 @@
+use std::process::Command;
+
 use rustix::process::Signal;
 
 use crate::victim::{Database, Victim, wait_until};
@@ -83,4 +85,12 @@ fn a_worker_that_is_told_to_end_gives_its_jobs_back() {
     assert!(said.other.iter().any(|line| line.starts_with("report")), "{:?}", said.other);
     assert_eq!(database.count("state = 1 AND attempt = 0 AND errors IS NULL"), 15);
     assert_eq!(database.count("fence = 1"), 10, "those that were given back");
+}
+
+#[test]
+fn a_function_that_never_returns_keeps_no_process_from_exiting_after_the_deadline() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_victim"));
+    command.arg("stuck");
+    let said = Victim::run(command).finish();
+    assert_eq!(said.other, ["report 0 finished, 1 not: `the function`"]);
 }

@@ -1,6 +1,5 @@
 //! Blocking tasks in a runner, which go to their pool without a future around them.
 
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
@@ -156,33 +155,4 @@ fn functions_run_though_the_runtime_that_they_were_given_on_ends() {
     drop(runtime);
     until("all ran", || ran.load(Ordering::Relaxed) == 3);
     until("all ended", || runner.stats().completed == 3);
-}
-
-/// In a process of its own.
-#[tokio::test]
-#[ignore = "run by the test below in a process of its own"]
-async fn child() {
-    let runner = Runner::new();
-    let (begun, has_begun) = mpsc::channel();
-    let stuck = move || {
-        begun.send(()).unwrap();
-        std::thread::sleep(10 * LONG);
-    };
-    runner.spawn(Task::blocking_once(stuck).named("stuck")).unwrap();
-    has_begun.recv_timeout(LONG).unwrap();
-    let report = runner.shutdown(Duration::from_millis(1)).await;
-    assert_eq!(report.to_string(), "0 finished, 1 not: `stuck`");
-}
-
-#[test]
-fn what_is_stuck_keeps_no_process_from_exiting_after_the_deadline() {
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "runner::blocking::child", "--ignored"]).stdout(Stdio::null());
-    let mut child = command.spawn().unwrap();
-    let mut ended = None;
-    until("the process has ended", || {
-        ended = child.try_wait().unwrap();
-        ended.is_some()
-    });
-    assert!(ended.unwrap().success());
 }
