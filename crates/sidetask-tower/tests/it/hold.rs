@@ -173,3 +173,13 @@ fn a_runtime_that_is_gone_takes_no_holds_of_another_along() {
         assert_eq!(store.changes(), [(1, Change::Reschedule(HOLD))]);
     });
 }
+
+#[tokio::test]
+async fn many_holds_are_renewed_in_chunks() {
+    let (jobs, store, clock) = recording::client();
+    let layer = BackgroundLayer::new(jobs);
+    let _response = respond(&layer, &[0; 2_001]).await;
+    clock.advance(THIRD);
+    until("three chunks", async || store.changes().len() == 3).await;
+    assert_eq!(store.changes().iter().map(|(jobs, _)| *jobs).collect::<Vec<_>>(), [1_000, 1_000, 1]);
+}

@@ -1,15 +1,16 @@
 //! What happens to requests while no more tasks can be taken.
 
 use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 use http::{Request, Response, StatusCode, header};
 use http_body::Body as _;
 use sidetask::Task;
 use sidetask_tower::{Background, BackgroundLayer, BackgroundLayerBuilder, WhenFull};
 use tokio::sync::Semaphore;
-use tower::{Layer as _, ServiceExt as _, service_fn};
+use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::kit::{Client, Frames, Ran, get, read, until};
 
@@ -127,6 +128,33 @@ async fn a_request_that_stops_waiting_for_room_takes_none() {
     read(response, Client::ReadsAll).await;
     drop(patient);
     assert_eq!(ran.by_the_end_of(&layer).await, ["task"]);
+}
+
+#[tokio::test]
+async fn who_finds_room_wakes_the_next_though_it_stays() {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    let layer = narrow(WhenFull::Wait).build().unwrap();
+    let go = fill(&layer).await;
+    let mut waits = [(); 2].map(|()| {
+        let woken = Arc::new(Woken(AtomicBool::new(false)));
+        let mut service = layer.layer(service_fn(async |_: Request<()>| Ok::<_, &str>(Response::new(Frames::two()))));
+        let mut poll = {
+            let waker = Waker::from(Arc::clone(&woken));
+            move || Service::<Request<()>>::poll_ready(&mut service, &mut Context::from_waker(&waker)).is_ready()
+        };
+        assert!(!poll());
+        (woken, poll)
+    });
+    go.add_permits(1);
+    for (woken, poll) in &mut waits {
+        until("it to be woken", async || woken.0.load(Ordering::SeqCst)).await;
+        assert!(poll());
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response};
-use sidetask::Task;
+use sidetask::{Call, Task};
 use sidetask_tower::{Background, BackgroundLayer};
 use tracing::field::{Field, Visit};
 use tracing::span;
@@ -103,8 +103,11 @@ async fn a_task_added_after_the_response_is_complete_says_so() {
     })
     .await;
     read(response, Client::ReadsAll).await;
-    background.unwrap().add_task(ran.task("late"));
-    assert!(log.errors()[0].contains("late"), "{:?}", log.errors());
+    let background = background.unwrap();
+    background.add_task(ran.task("late"));
+    background.add_durable(Call::new("late call", ()));
+    let errors = log.errors();
+    assert!(errors.len() == 2 && errors[0].contains("late") && errors[1].contains("late call"), "{errors:?}");
 }
 
 #[tokio::test]

@@ -120,6 +120,12 @@ async fn a_head_request_runs_nothing() {
         async { Ok::<_, Infallible>(response) }
     };
     read(call(&layer, request, handler).await.unwrap(), Client::ReadsAll).await;
+    let request = Request::builder().method(Method::HEAD).body(()).unwrap();
+    let fails = |request: Request<()>| {
+        Background::of(&request).unwrap().even_on_error().add_task(ran.task("of a handler that fails"));
+        async { Err::<Response<Frames>, _>("failed") }
+    };
+    call(&layer, request, fails).await.unwrap_err();
     assert!(ran.by_the_end_of(&layer).await.is_empty());
 }
 
