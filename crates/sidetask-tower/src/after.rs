@@ -76,6 +76,9 @@ impl After {
         let mut wanted = Vec::new();
         for list in self.lists.iter() {
             let (durable, only_if_sent) = list.take_durable();
+            if durable.is_empty() {
+                continue;
+            }
             wanted.extend(durable.into_iter().map(|durable| Wanted { durable, only_if_sent }));
         }
         wanted

@@ -59,9 +59,9 @@ impl Background {
     /// group.
     #[track_caller]
     pub fn new(task: impl IntoTask) -> Self {
-        let background = Self::empty();
-        background.add_task(task);
-        background
+        let mut tasks = Preparing::new();
+        tasks.push(Prepared::new(task));
+        Self::of_tasks(tasks)
     }
 
     /// Stores this call before the head of the response goes on, to run on a worker as soon as the response is complete,
@@ -159,11 +159,15 @@ impl Background {
 
 impl Background {
     fn empty() -> Self {
+        Self::of_tasks(Preparing::new())
+    }
+
+    fn of_tasks(tasks: Preparing) -> Self {
         let list = List {
             stage: Stage::Loose,
             attached: false,
             policy: Policy::default(),
-            tasks: Preparing::new(),
+            tasks,
             durable: Vec::new(),
             ids: Vec::new(),
         };

@@ -70,7 +70,7 @@ where
         let handled = Handled {
             shared: Arc::clone(&self.shared),
             slot: slot.clone(),
-            id: request.headers().get(&self.shared.request_id).cloned(),
+            id: self.shared.id_in(request.headers()),
             is_head: request.method() == Method::HEAD,
         };
         request.extensions_mut().insert(slot);
@@ -174,7 +174,7 @@ impl Handled {
         if lists.is_empty() {
             return Ok(response.map(BackgroundBody::unwatched));
         }
-        let id = id.or_else(|| response.headers().get(&shared.request_id).cloned());
+        let id = id.or_else(|| shared.id_in(response.headers()));
         let mut after = After::of(shared, lists, id);
         if is_head {
             after.forget();
