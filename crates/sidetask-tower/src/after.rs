@@ -14,7 +14,7 @@ use crate::Background;
 use crate::background::{Contents, Durable, Preparing};
 use crate::carry::Lists;
 use crate::completion::Ending;
-use crate::durable::{From, Held, Wanted, kinds, no_runtime};
+use crate::durable::{Held, Responding, Wanted, kinds, no_runtime};
 use crate::shared::Shared;
 
 /// The lists of one response, and what is needed to run them from anywhere. Dropped unsettled, it takes the client to be
@@ -107,7 +107,7 @@ impl After {
             // Nobody waits for it where the client is gone, and then it is dropped here.
             let _ = sender.send(stored);
         };
-        let from = From { runtime: runtime.as_ref(), span: &span, origin: origin.clone() };
+        let from = Responding { runtime: runtime.as_ref(), span: &span, origin: origin.clone() };
         if let Err(error) = holder.begin(Task::once(storing).named("storing jobs"), from) {
             shared.runner.report(&TaskFailure::new(&names, &error).origin(origin.as_deref()));
         }
@@ -184,8 +184,8 @@ impl After {
         }
     }
 
-    fn from(&self) -> From<'_> {
-        From { runtime: self.runtime.as_ref(), span: &self.span, origin: self.origin() }
+    fn from(&self) -> Responding<'_> {
+        Responding { runtime: self.runtime.as_ref(), span: &self.span, origin: self.origin() }
     }
 
     fn report(&self, failure: TaskFailure<'_>) {

@@ -30,6 +30,9 @@ pub(crate) struct Holder {
 /// How many holds one request to the store renews, so that none holds up others for long.
 const CHUNK: usize = 1_000;
 
+/// How long a release waits before it asks a store again that failed, doubled each time.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+
 /// Which holds of one runtime are renewed, and by whom.
 #[derive(Debug, Default)]
 struct Kept {
@@ -46,7 +49,7 @@ pub(crate) struct Wanted {
 }
 
 /// The response that a step is for.
-pub(crate) struct From<'a> {
+pub(crate) struct Responding<'a> {
     pub(crate) runtime: Option<&'a Handle>,
     pub(crate) span: &'a Span,
     pub(crate) origin: Option<String>,
@@ -100,7 +103,7 @@ impl Holder {
 
     /// Lets jobs go: those for which it `is_sent`, or that run all the same, at the time that their calls asked for; the
     /// others are cancelled. The holds are no longer renewed when this returns; the rest follows by itself.
-    pub(crate) fn let_go(self: &Arc<Self>, held: Vec<Held>, is_sent: bool, from: From<'_>) {
+    pub(crate) fn let_go(self: &Arc<Self>, held: Vec<Held>, is_sent: bool, from: Responding<'_>) {
         self.forget(&held);
         let holder = Arc::clone(self);
         let release = async move { holder.release(held, is_sent).await };
@@ -110,37 +113,44 @@ impl Holder {
     }
 
     /// Begins a step towards the store, which a shutdown waits for.
-    pub(crate) fn begin(&self, step: Task<()>, from: From<'_>) -> Result<(), Error> {
+    pub(crate) fn begin(&self, step: Task<()>, from: Responding<'_>) -> Result<(), Error> {
         let runtime = from.runtime.ok_or_else(|| no_runtime(&step.name()))?;
         Ok(self.runner.start(runtime, Prepared::new(step).follows(from.span).origin(from.origin))?)
     }
 
+    /// Lets jobs go, again and again until their hold has lapsed where the store fails.
     async fn release(&self, held: Vec<Held>, is_sent: bool) {
-        let _order = self.order.read().await;
-        let now = self.client.store().clock().now();
-        let (run, cancelled): (Vec<Held>, Vec<Held>) = held.into_iter().partition(|job| is_sent || !job.only_if_sent);
-        self.change(ids(&cancelled), Change::Cancel).await;
-        let (due, later): (Vec<Held>, Vec<Held>) = run.into_iter().partition(|job| job.due <= Some(now));
-        self.change(ids(&due), Change::Reschedule(Duration::ZERO)).await;
-        for job in later {
-            let wait = job.due.map_or(Duration::ZERO, |due| due.since(now));
-            self.change(vec![job.id], Change::Reschedule(wait)).await;
+        let (mut wait, mut waited) = (FIRST_WAIT, Duration::ZERO);
+        while !self.try_release(&held, is_sent).await && waited < self.hold {
+            self.client.store().clock().sleep(wait).await;
+            (waited, wait) = (waited + wait, 2 * wait);
         }
     }
 
-    async fn change(&self, ids: Vec<JobId>, change: Change) {
+    /// Answers whether it may be done with, since the store did it or never will.
+    async fn try_release(&self, held: &[Held], is_sent: bool) -> bool {
+        let _order = self.order.read().await;
+        let now = self.client.store().clock().now();
+        let (run, cancelled): (Vec<Held>, Vec<Held>) = held.iter().partition(|job| is_sent || !job.only_if_sent);
+        let (due, later): (Vec<Held>, Vec<Held>) = run.into_iter().partition(|job| job.due <= Some(now));
+        let mut is_done = self.change(ids(&cancelled), Change::Cancel).await;
+        is_done &= self.change(ids(&due), Change::Reschedule(Duration::ZERO)).await;
+        for job in later {
+            let wait = job.due.map_or(Duration::ZERO, |due| due.since(now));
+            is_done &= self.change(vec![job.id], Change::Reschedule(wait)).await;
+        }
+        is_done
+    }
+
+    /// Answers false where asking the store again may help.
+    async fn change(&self, ids: Vec<JobId>, change: Change) -> bool {
         if ids.is_empty() {
-            return;
+            return true;
         }
-        if let Err(error) = self.client.store().change(ids.clone(), change).await {
-            let source = std::error::Error::source(&error);
-            tracing::warn!(
-                ?ids,
-                ?change,
-                source,
-                "held jobs were not changed: they run when their hold lapses: {error}"
-            );
-        }
+        let Err(error) = self.client.store().change(ids.clone(), change).await else { return true };
+        let source = std::error::Error::source(&error);
+        tracing::warn!(?ids, ?change, source, "held jobs were not changed: they run when their hold lapses: {error}");
+        !error.is_storage()
     }
 
     fn keep(self: &Arc<Self>, held: &[Held], runtime: Id) {

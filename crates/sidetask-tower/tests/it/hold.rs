@@ -183,3 +183,34 @@ async fn many_holds_are_renewed_in_chunks() {
     until("three chunks", async || store.changes().len() == 3).await;
     assert_eq!(store.changes().iter().map(|(jobs, _)| *jobs).collect::<Vec<_>>(), [1_000, 1_000, 1]);
 }
+
+#[tokio::test]
+async fn a_store_that_fails_at_the_end_of_a_response_is_asked_again() {
+    for (reads, state) in [(Client::ReadsAll, State::Available), (Client::LeavesAfterOneFrame, State::Cancelled)] {
+        let (jobs, store, clock) = recording::client();
+        let layer = BackgroundLayer::new(jobs.clone());
+        let background = Background::durable(Call::new("mail", ())).only_if_sent();
+        let id = background.job_id().unwrap();
+        let response = get(&layer, async |_| {
+            let mut response = Response::new(Frames::two());
+            background.attach(&mut response);
+            response
+        })
+        .await;
+        store.set_down(true);
+        read(response, reads).await;
+        let step = || clock.advance(Duration::from_millis(10));
+        until("the store to be asked again", async || {
+            step();
+            store.asked() >= 3
+        })
+        .await;
+        store.set_down(false);
+        until("the job to be let go", async || {
+            step();
+            jobs.job(id).await.unwrap().unwrap().state == state
+        })
+        .await;
+        assert!(layer.shutdown(LONG).await.is_clean());
+    }
+}

@@ -92,8 +92,8 @@ impl Store for Recording {
     }
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
-        self.check()?;
         self.asked.fetch_add(1, Ordering::SeqCst);
+        self.check()?;
         let gate = self.gate.lock().unwrap().clone();
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
