@@ -7,7 +7,7 @@ use crate::report::{Figures, percentile};
 use crate::server::Server;
 use crate::servers::Servers;
 
-const SERVERS: [Server; 3] = [Server::Plain, Server::Spawn, Server::Task];
+const SERVERS: [Server; 4] = [Server::Plain, Server::Layer, Server::Spawn, Server::Task];
 /// Requests sent to one server before it is the next one's turn: enough that a task weighs on the requests behind it, few
 /// enough that what others do on the machine meets all servers alike.
 const IN_A_ROW: usize = 100;

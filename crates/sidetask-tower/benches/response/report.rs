@@ -25,7 +25,7 @@ enum Bound {
     AtMost(f64),
 }
 
-const LINES: [Line; 26] = [
+const LINES: [Line; 30] = [
     free("rps_plain"),
     free("rps_again"),
     free("rps_empty_layer"),
@@ -44,13 +44,17 @@ const LINES: [Line; 26] = [
     over("spawn_blocking_over_plain", "rps_spawn_blocking", "rps_plain", Bound::Free),
     over("blocking_over_plain", "rps_blocking", "rps_plain", Bound::AtLeast(0.75)),
     free("latency_plain_p50_us"),
+    free("latency_layer_p50_us"),
     free("latency_spawn_p50_us"),
     free("latency_task_p50_us"),
     free("latency_plain_p99_us"),
+    free("latency_layer_p99_us"),
     free("latency_spawn_p99_us"),
     free("latency_task_p99_us"),
     less("latency_added_p50_us", "latency_task_p50_us", "latency_plain_p50_us", Bound::Free),
     less("latency_added_p99_us", "latency_task_p99_us", "latency_plain_p99_us", Bound::AtMost(50.0)),
+    less("latency_layer_added_p99_us", "latency_layer_p99_us", "latency_plain_p99_us", Bound::AtMost(50.0)),
+    less("latency_task_over_spawn_p99_us", "latency_task_p99_us", "latency_spawn_p99_us", Bound::Free),
     Line { key: "blocking_1000x10ms_on_100_ratio", of: Of::Itself, bound: Bound::AtMost(1.2) },
 ];
 

@@ -12,6 +12,10 @@ const SHORT: Duration = Duration::from_secs(1);
 /// How long after its turn a job may still come back.
 const LATE: Duration = Duration::from_secs(60);
 
+/// How long after turns that nobody came for the others are not waited for either: their jobs were cancelled, or wait for
+/// something else. Of a slow limit, this many turns.
+const ABANDONED: (Duration, u32) = (Duration::from_secs(5), 3);
+
 /// Gives out the permits of one limit. All times are by [`Clock::elapsed`].
 ///
 /// Whether an attempt may begin is decided when it asks, by the permits alone. Turns only say when to ask: a job that
@@ -34,6 +38,8 @@ struct State {
     next_turn: Duration,
     /// The turns of the jobs that were given back.
     turns: HashMap<JobId, Duration>,
+    /// When a job came for its turn, or the first turn was given.
+    last_came: Duration,
     /// At this many turns, those that nobody came for are forgotten.
     sweep_at: usize,
 }
@@ -79,6 +85,12 @@ impl Limiter {
         let per = self.limit.per();
         let mut state = self.lock();
         let came_back = state.turns.remove(&job).is_some();
+        if came_back {
+            state.last_came = now;
+        } else if state.next_turn > now && state.is_abandoned(per, now) {
+            state.turns.clear();
+            state.next_turn = now;
+        }
         let first_wait = if state.waiting == 0 {
             match state.take(&self.limit, now) {
                 Ok(()) => {
@@ -120,7 +132,19 @@ impl State {
         self.permits.get_or_insert_with(|| Permits::new(limit, now)).take(now)
     }
 
+    /// Whether turns have passed for a while and nobody came for any. Permits decide who begins: one that comes after all
+    /// has only asked once more.
+    fn is_abandoned(&self, per: Duration, now: Duration) -> bool {
+        let (least, turns) = ABANDONED;
+        let long = least.max(per.saturating_mul(turns));
+        let is_over = |since: &Duration| since.saturating_add(long) <= now;
+        is_over(&self.last_came) && self.turns.values().any(is_over)
+    }
+
     fn book(&mut self, job: JobId, turn: Duration, now: Duration) {
+        if self.turns.is_empty() {
+            self.last_came = now;
+        }
         if self.turns.len() >= self.sweep_at {
             self.turns.retain(|_, turn| turn.saturating_add(LATE) > now);
             self.sweep_at = (2 * self.turns.len()).max(1024);
@@ -253,6 +277,21 @@ mod tests {
         }
         assert!(matches!(limiter.admit(jobs[499], PER, false), Admission::Begin));
         assert!(matches!(limiter.admit(jobs[498], PER, false), Admission::Later(wait) if wait >= 399 * PER));
+    }
+
+    #[test]
+    fn turns_of_jobs_that_were_cancelled_keep_nobody_waiting() {
+        let second = Duration::from_secs(1);
+        let limiter = Arc::new(Limiter::new(RateLimit::new("x", second, 1)));
+        let jobs = jobs(1003);
+        for job in &jobs[..1000] {
+            limiter.admit(*job, Duration::ZERO, false);
+        }
+        // One comes for its turn, so that the others may as well.
+        assert!(matches!(limiter.admit(jobs[1], second, false), Admission::Begin));
+        assert!(matches!(limiter.admit(jobs[1000], second, false), Admission::Later(wait) if wait > 900 * second));
+        assert!(matches!(limiter.admit(jobs[1001], 9 * second, false), Admission::Begin));
+        assert!(matches!(limiter.admit(jobs[1002], 9 * second, false), Admission::Later(wait) if wait <= 2 * second));
     }
 
     #[test]
