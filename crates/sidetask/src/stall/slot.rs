@@ -9,7 +9,7 @@ use super::{switch, watchdog};
 use crate::task::label::Label;
 
 /// Whose poll it is.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Subject {
     /// A task in process, defined elsewhere than it was made where a place is given.
     Task(Label, Option<&'static Location<'static>>),
@@ -42,7 +42,7 @@ pub(super) struct Slot(Mutex<Option<Poll>>);
 /// A poll under way.
 #[derive(Debug)]
 struct Poll {
-    subject: Arc<Subject>,
+    subject: Subject,
     /// Later by what polls within it took, since those are reported by themselves.
     started: Instant,
     /// Whether the watchdog has told of it.
@@ -56,7 +56,7 @@ pub(super) enum Seen {
     /// A poll that is within its time, or told of already.
     Poll,
     /// A poll that has just been found to be over its time.
-    Stall(Arc<Subject>, Duration),
+    Stall(Subject, Duration),
 }
 
 impl Slot {
@@ -73,42 +73,56 @@ impl Slot {
             return Seen::Poll;
         }
         poll.is_told = true;
-        Seen::Stall(Arc::clone(&poll.subject), lasted)
+        Seen::Stall(poll.subject.clone(), lasted)
     }
 }
 
-/// A poll of this thread, from when it begins until this is dropped. One that took too long is reported then.
+/// A poll of this thread, from when it begins until it [ends](Self::end) or this is dropped. One that took too long is
+/// reported then.
 #[derive(Debug)]
 pub(super) struct Polling {
     threshold: Duration,
     began: Instant,
     outer: Option<Poll>,
+    is_over: bool,
 }
 
 impl Polling {
-    pub(super) fn begin(subject: &Arc<Subject>, threshold: Duration) -> Self {
+    pub(super) fn begin(subject: Subject, threshold: Duration) -> Self {
         let began = Instant::now();
-        let poll = Poll { subject: Arc::clone(subject), started: began, is_told: false };
+        let poll = Poll { subject, started: began, is_told: false };
         // A thread that is ending has no slot any more: its polls are not watched.
         let outer = OWN.try_with(|own| own.0.lock().replace(poll)).ok().flatten();
         // After the lock, which orders this with the watchdog's going to sleep: either it saw this poll, or this sees it
         // asleep.
         watchdog::wake();
-        Self { threshold, began, outer }
+        Self { threshold, began, outer, is_over: false }
+    }
+
+    /// Gives the subject back, for the next poll of the same task.
+    pub(super) fn end(mut self) -> Option<Subject> {
+        self.close()
+    }
+
+    fn close(&mut self) -> Option<Subject> {
+        self.is_over = true;
+        let now = Instant::now();
+        let whole = now.duration_since(self.began);
+        let outer = self.outer.take().map(|outer| Poll { started: outer.started + whole, ..outer });
+        let ended = OWN.try_with(|own| std::mem::replace(&mut *own.0.lock(), outer));
+        let Poll { subject, started, .. } = ended.ok().flatten()?;
+        let lasted = now.duration_since(started);
+        if lasted >= self.threshold {
+            switch::report(&subject, lasted, true);
+        }
+        Some(subject)
     }
 }
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        let now = Instant::now();
-        let whole = now.duration_since(self.began);
-        let outer = self.outer.take().map(|outer| Poll { started: outer.started + whole, ..outer });
-        let ended = OWN.try_with(|own| std::mem::replace(&mut *own.0.lock(), outer));
-        if let Ok(Some(Poll { subject, started, .. })) = ended {
-            let lasted = now.duration_since(started);
-            if lasted >= self.threshold {
-                switch::report(&subject, lasted, true);
-            }
+        if !self.is_over {
+            self.close();
         }
     }
 }
@@ -150,8 +164,8 @@ impl Drop for Own {
 mod tests {
     use super::*;
 
-    fn subject() -> Arc<Subject> {
-        Arc::new(Subject::Job("k".into(), Location::caller()))
+    fn subject() -> Subject {
+        Subject::Job("k".into(), Location::caller())
     }
 
     fn own() -> Arc<Slot> {
@@ -160,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_poll_over_its_time_is_found_once() {
-        let polling = Polling::begin(&subject(), Duration::MAX);
+        let polling = Polling::begin(subject(), Duration::MAX);
         assert!(matches!(own().look(Duration::MAX), Seen::Poll));
         assert!(matches!(own().look(Duration::ZERO), Seen::Stall(..)));
         assert!(matches!(own().look(Duration::ZERO), Seen::Poll));
@@ -170,10 +184,10 @@ mod tests {
 
     #[test]
     fn what_a_poll_within_took_does_not_count_for_any_outer_one() {
-        let outer = Polling::begin(&subject(), Duration::MAX);
-        let between = Polling::begin(&subject(), Duration::MAX);
+        let outer = Polling::begin(subject(), Duration::MAX);
+        let between = Polling::begin(subject(), Duration::MAX);
         let began = Instant::now();
-        let inner = Polling::begin(&subject(), Duration::MAX);
+        let inner = Polling::begin(subject(), Duration::MAX);
         while began.elapsed() < Duration::from_millis(20) {
             std::thread::yield_now();
         }
@@ -188,7 +202,7 @@ mod tests {
     #[test]
     fn the_slot_of_a_thread_goes_with_it() {
         let slot = std::thread::spawn(|| {
-            drop(Polling::begin(&subject(), Duration::MAX));
+            drop(Polling::begin(subject(), Duration::MAX));
             let slot = own();
             assert!(slots().iter().any(|known| Arc::ptr_eq(known, &slot)));
             slot

@@ -1,6 +1,5 @@
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use super::slot::{Polling, Subject};
@@ -9,8 +8,8 @@ use super::switch;
 /// A future whose polls are watched while that is turned on.
 pub(crate) struct Watched<F, S> {
     future: F,
-    /// Made when it is first needed.
-    subject: Option<Arc<Subject>>,
+    /// Made when it is first needed, and lent to the slot of the thread for each poll.
+    subject: Option<Subject>,
     name: S,
 }
 
@@ -35,8 +34,9 @@ where
         let Self { future, subject, name } = self.get_mut();
         let future = Pin::new(future);
         let Some(threshold) = switch::threshold() else { return future.poll(cx) };
-        let subject = subject.get_or_insert_with(|| Arc::new(name()));
-        let _polling = Polling::begin(subject, threshold);
-        future.poll(cx)
+        let polling = Polling::begin(subject.take().unwrap_or_else(name), threshold);
+        let polled = future.poll(cx);
+        *subject = polling.end();
+        polled
     }
 }
