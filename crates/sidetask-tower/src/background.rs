@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use sidetask::core::IdSource;
 use sidetask::{Call, Clock, IntoTask, JobId, Prepared, SystemClock};
+use smallvec::SmallVec;
 
 use crate::carry::{Attached, Slot};
-use crate::few::Few;
 
 /// Ids of jobs that are not stored yet.
 static IDS: LazyLock<IdSource> = LazyLock::new(IdSource::new);
@@ -28,7 +28,7 @@ struct List {
 }
 
 /// Most responses have one.
-pub(crate) type Preparing = Few<Prepared>;
+pub(crate) type Preparing = SmallVec<[Prepared; 1]>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {

@@ -3,11 +3,12 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::Background;
-use crate::few::Few;
+use smallvec::SmallVec;
 
-/// Those of one response.
-pub(crate) type Lists = Few<Background>;
+use crate::Background;
+
+/// Those of one response, which are one or none for most.
+pub(crate) type Lists = SmallVec<[Background; 1]>;
 
 /// What was attached to a response; one of its extensions.
 #[derive(Clone, Debug, Default)]

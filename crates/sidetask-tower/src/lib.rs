@@ -9,7 +9,6 @@ mod builder;
 mod carry;
 mod completion;
 mod durable;
-mod few;
 mod layer;
 mod service;
 mod shared;

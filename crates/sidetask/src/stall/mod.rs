@@ -21,9 +21,8 @@
 //!
 //! A value that cannot be used is logged as a warning, and what would hold without it holds.
 //!
-//! Off, it costs one relaxed load a poll. On, two readings of the clock and two uncontended locks, together less than
-//! 0.2 µs. The thread starts with the first poll that is watched, sleeps while nothing is polled, and never keeps the
-//! process from exiting. What it logs does not reach a subscriber that is set for single threads only, such as by
+//! Off, it costs one relaxed load a poll; on, two readings of the clock and two uncontended locks. The thread starts
+//! with the first poll that is watched, sleeps while nothing is polled, and never keeps the process from exiting. What it logs does not reach a subscriber that is set for single threads only, such as by
 //! `tracing::subscriber::set_default`.
 //!
 //! ```

@@ -1,7 +1,6 @@
 //! Whether polls are watched, and what is done about those that stall.
 
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use sidetask_core::Error;
 
 use super::slot::Subject;
 use super::{Detector, Stall, environment};
-use crate::panics;
+use crate::panics::{self, catch};
 
 /// In nanoseconds: [`UNREAD`], [`OFF`], or how long a poll may take.
 static THRESHOLD: AtomicU64 = AtomicU64::new(UNREAD);
@@ -106,7 +105,7 @@ pub(super) fn report(subject: &Subject, lasted: Duration, is_over: bool) {
     if CALLS.replace(true) {
         return;
     }
-    let called = catch_unwind(AssertUnwindSafe(|| on_stall(&stall)));
+    let called = catch(|| on_stall(&stall));
     CALLS.set(false);
     if let Err(panic) = called {
         tracing::warn!(panic = panics::message(&*panic), "the callback for stalls panicked");

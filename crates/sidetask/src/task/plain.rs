@@ -1,5 +1,5 @@
-//! Tasks that nobody waits for, with one attempt and no limit of time or rate: they run without all that the waits around an attempt
-//! take.
+//! Tasks that nobody waits for, with one attempt and no limit of time or rate: they run without all that the waits
+//! around an attempt take.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
