@@ -26,6 +26,9 @@ pub struct TaskOptions {
     pub backoff: Backoff,
     /// How often attempts may begin. `None`, the default, sets no limit.
     pub rate_limit: Option<RateLimit>,
+    /// Where a client that dispatches sends its jobs, in place of the client's own destination; see [`Call::to`].
+    /// `None`, the default, leaves it to the client.
+    pub to: Option<Cow<'static, str>>,
 }
 
 impl TaskOptions {
@@ -42,6 +45,7 @@ impl TaskOptions {
             priority: 0,
             backoff: Backoff::default(),
             rate_limit: None,
+            to: None,
         }
     }
 
@@ -91,6 +95,13 @@ impl TaskOptions {
     #[must_use]
     pub fn rate_limit(mut self, limit: RateLimit) -> Self {
         self.rate_limit = Some(limit);
+        self
+    }
+
+    /// Sets where a client that dispatches sends its jobs, as [`Call::to`] does for one.
+    #[must_use]
+    pub fn to(mut self, destination: impl Into<Cow<'static, str>>) -> Self {
+        self.to = Some(destination.into());
         self
     }
 }
@@ -147,6 +158,7 @@ struct Changes {
     max_attempts: Option<u32>,
     timeout: Option<Duration>,
     priority: Option<i16>,
+    to: Option<Cow<'static, str>>,
 }
 
 impl Call {
@@ -212,6 +224,15 @@ impl<T> Call<T> {
     /// Gives it another priority than its kind's: jobs with a smaller number are claimed first.
     pub const fn priority(mut self, priority: i16) -> Self {
         self.changes.priority = Some(priority);
+        self
+    }
+
+    /// Sends it elsewhere than its client's own destination, where the client dispatches: a URL of the same form as the
+    /// one that the client was [connected](https://docs.rs/sidetask/latest/sidetask/fn.connect.html) with, such as
+    /// `lambda:thumbnails:live?region=eu-west-1`. What it leaves out is the client's own: `sns:` alone is the client's
+    /// topic. A store takes no notice, so that one function runs on every tier.
+    pub fn to(mut self, destination: impl Into<Cow<'static, str>>) -> Self {
+        self.changes.to = Some(destination.into());
         self
     }
 
@@ -285,6 +306,7 @@ impl<T> Call<T> {
             when: self.when,
             key: self.key,
             id: self.id,
+            to: self.changes.to.or(base.to),
         };
         job.check()?;
         Ok(job)
@@ -321,6 +343,8 @@ pub struct NewJob {
     pub key: Option<String>,
     /// The id to store it under; `None` has the store make one.
     pub id: Option<JobId>,
+    /// Where a client that dispatches sends it, see [`Call::to`]. Stores take no notice.
+    pub to: Option<Cow<'static, str>>,
 }
 
 impl NewJob {

@@ -1,7 +1,11 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
-use crate::{CancelToken, Error, JobId, Progress, ProgressReport, ProgressUpdate, Store, Token, Verdict};
+use crate::{
+    CancelToken, Clock, Error, JobId, Progress, ProgressReport, ProgressUpdate, Report, Store, Timestamp, Token,
+    Verdict,
+};
 
 /// What a running attempt knows of itself, and how it reports. Cheap to clone.
 ///
@@ -15,23 +19,96 @@ struct Inner {
     attempt: u32,
     max_attempts: u32,
     cancel: CancelToken,
-    job: Option<(Token, Arc<dyn Store>)>,
+    held: Held,
+    response_id: Option<Arc<str>>,
+    deadline: Option<Deadline>,
+}
+
+/// What stands behind an attempt.
+enum Held {
+    Nothing,
+    Job(Token, Arc<dyn Store>),
+    Delivery(Token, Arc<dyn Report>),
+}
+
+/// When an attempt has to be done, and the clock to read it by.
+#[derive(Clone)]
+#[expect(clippy::exhaustive_structs, reason = "whoever runs attempts makes it")]
+pub struct Deadline {
+    /// The time.
+    pub at: Timestamp,
+    /// Its clock.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Context {
     /// The context of a call that runs in process.
     pub fn in_process(kind: impl Into<Arc<str>>, attempt: u32, max_attempts: u32, cancel: CancelToken) -> Self {
-        Self(Arc::new(Inner { kind: kind.into(), attempt, max_attempts, cancel, job: None }))
+        Self::new(kind.into(), attempt, max_attempts, cancel, Held::Nothing)
     }
 
     /// The context of an attempt that a worker holds.
     pub fn of_job(token: Token, kind: Arc<str>, max_attempts: u32, cancel: CancelToken, store: Arc<dyn Store>) -> Self {
-        Self(Arc::new(Inner { kind, attempt: token.attempt, max_attempts, cancel, job: Some((token, store)) }))
+        Self::new(kind, token.attempt, max_attempts, cancel, Held::Job(token, store))
+    }
+
+    /// The context of an attempt that a service delivered.
+    pub fn of_delivery(
+        token: Token,
+        kind: Arc<str>,
+        max_attempts: u32,
+        cancel: CancelToken,
+        report: Arc<dyn Report>,
+    ) -> Self {
+        Self::new(kind, token.attempt, max_attempts, cancel, Held::Delivery(token, report))
+    }
+
+    fn new(kind: Arc<str>, attempt: u32, max_attempts: u32, cancel: CancelToken, held: Held) -> Self {
+        Self(Arc::new(Inner { kind, attempt, max_attempts, cancel, held, response_id: None, deadline: None }))
+    }
+
+    /// The same attempt, its result kept under this id. For those who run attempts, before they hand the context out.
+    #[must_use]
+    pub fn with_response_id(mut self, id: impl Into<Arc<str>>) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.response_id = Some(id.into());
+        }
+        self
+    }
+
+    /// The same attempt, to be done by then. For those who run attempts, before they hand the context out.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Deadline) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.deadline = Some(deadline);
+        }
+        self
     }
 
     /// The job, where there is one.
     pub fn job_id(&self) -> Option<JobId> {
-        self.0.job.as_ref().map(|(token, _)| token.job)
+        self.0.token().map(|token| token.job)
+    }
+
+    /// The name under which the result is kept for whoever asked: the job's id, or what another system that sent the
+    /// task calls it. `None` where the result is kept nowhere.
+    pub fn response_id(&self) -> Option<String> {
+        match (&self.0.response_id, &self.0.held) {
+            (Some(id), _) => Some(id.to_string()),
+            (None, Held::Job(token, _)) => Some(token.job.to_string()),
+            (None, _) => None,
+        }
+    }
+
+    /// When this attempt is stopped: by its own time limit, or by the end of the Lambda invocation that runs it. `None`
+    /// where nothing limits it.
+    pub fn deadline(&self) -> Option<SystemTime> {
+        self.0.deadline.as_ref().map(|deadline| deadline.at.into())
+    }
+
+    /// How long is left until the [deadline](Self::deadline); zero where it has passed.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.0.deadline.as_ref().map(|deadline| deadline.at.since(deadline.clock.now()))
     }
 
     /// The kind that the job was stored under, which may be an alias.
@@ -57,7 +134,7 @@ impl Context {
     /// A number that grows with every claim of this job. Give it to outside systems that can refuse a smaller one than
     /// they have seen: that shuts out an attempt which lost its lease and does not know it yet. Zero in process.
     pub fn fencing_token(&self) -> u64 {
-        self.0.job.as_ref().map_or(0, |(token, _)| token.fence)
+        self.0.token().map_or(0, |token| token.fence)
     }
 
     /// Reports progress. Await what it returns, or [wait](ProgressReport::wait) in a plain function; it returns once the
@@ -72,9 +149,16 @@ impl Context {
     }
 
     pub(crate) async fn store_progress(&self, progress: Progress) -> Result<(), Error> {
-        let Some((token, store)) = &self.0.job else { return Ok(()) };
-        let update = ProgressUpdate { token: *token, progress };
-        match store.progress(vec![update]).await?.pop() {
+        let (token, verdict) = match &self.0.held {
+            Held::Nothing => return Ok(()),
+            Held::Job(token, store) => {
+                (token, store.progress(vec![ProgressUpdate { token: *token, progress }]).await?.pop())
+            }
+            Held::Delivery(token, report) => {
+                (token, Some(report.progress(ProgressUpdate { token: *token, progress }).await?))
+            }
+        };
+        match verdict {
             Some(Verdict::Accepted(_)) => Ok(()),
             _ => Err(Error::lease_lost(format_args!("job {}", token.job))),
         }
@@ -94,6 +178,21 @@ impl Context {
     /// The token behind [`is_cancelled`](Self::is_cancelled), to hand on.
     pub fn cancel_token(&self) -> &CancelToken {
         &self.0.cancel
+    }
+}
+
+impl Inner {
+    fn token(&self) -> Option<&Token> {
+        match &self.held {
+            Held::Nothing => None,
+            Held::Job(token, _) | Held::Delivery(token, _) => Some(token),
+        }
+    }
+}
+
+impl fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deadline").field("at", &self.at).finish_non_exhaustive()
     }
 }
 

@@ -28,6 +28,8 @@ enum Kind {
     MissingState,
     NotFound,
     Unusable,
+    Unsupported,
+    Refused,
     Storage { full: bool, busy: bool },
     LeaseLost,
     NotFinished,
@@ -70,7 +72,12 @@ predicates! {
     is_not_found = Kind::NotFound,
     /// The database is of another program, of a newer version, or damaged.
     is_unusable = Kind::Unusable,
-    /// The store failed: the disk, the connection, the database. Asking again may succeed.
+    /// The store or service behind this client cannot do what was asked; the text says what can.
+    is_unsupported = Kind::Unsupported,
+    /// The service refused: a name that it does not know, a permission that is not there. Nothing was done, and asking
+    /// again will not help.
+    is_refused = Kind::Refused,
+    /// The store or service failed: the disk, the connection, the database. Asking again may succeed.
     is_storage = Kind::Storage { .. },
     /// The store failed because there is no room left.
     is_full = Kind::Storage { full: true, .. },
@@ -111,11 +118,13 @@ impl Error {
         self
     }
 
-    pub(crate) fn encode(type_name: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// A value of this type that has no JSON form.
+    pub fn encode(type_name: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Encode, format!("a `{type_name}` cannot be written as JSON")).because(source)
     }
 
-    pub(crate) fn decode(type_name: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// Text that is not JSON, or not a value of this type.
+    pub fn decode(type_name: &str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(Kind::Decode, format!("stored or given text is not a `{type_name}`")).because(source)
     }
 
@@ -130,6 +139,29 @@ impl Error {
         let message =
             format!("`{shown}` is not a {what} id: it must be a UUID such as 019a5c2e-7d31-7cc0-8a5e-0242ac120002");
         Self::new(Kind::InvalidId, message).because(source)
+    }
+
+    /// Says of an error of one job how many of those given together failed.
+    #[must_use]
+    pub fn of_many(mut self, failed: usize, all: usize) -> Self {
+        self.0.message =
+            format!("{failed} of {all} jobs were not accepted, the first of them: {}", self.0.message).into();
+        self
+    }
+
+    /// The same error for each of `count` jobs. Only one can have the cause; the others have its text.
+    pub fn repeated(self, count: usize) -> Vec<Self> {
+        let mut errors: Vec<Self> = (1..count)
+            .map(|_| {
+                let error = Self::new(self.0.kind, self.0.message.clone());
+                match &self.0.source {
+                    Some(source) => error.because(source.to_string()),
+                    None => error,
+                }
+            })
+            .collect();
+        errors.extend((count > 0).then_some(self));
+        errors
     }
 
     /// Arguments or an output of `size` bytes, over `limit`.
@@ -182,6 +214,16 @@ impl Error {
     /// A database that must not be used.
     pub fn unusable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Kind::Unusable, message)
+    }
+
+    /// Something that the store or service cannot do.
+    pub fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Unsupported, message)
+    }
+
+    /// A service that says no.
+    pub fn refused(message: impl Into<Cow<'static, str>>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(Kind::Refused, message).because(source)
     }
 
     /// A failing store.

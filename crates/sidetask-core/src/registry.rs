@@ -43,6 +43,9 @@ pub trait TaskFunction: 'static {
     const KIND: &'static str;
     /// Earlier names, under which jobs may still wait.
     const ALIASES: &'static [&'static str] = &[];
+    /// The names of the stored arguments, in their order: by them, arguments that come partly by position and partly by
+    /// name are put in order. Empty, the default, where they are not known.
+    const PARAMETERS: &'static [&'static str] = &[];
     /// The stored arguments.
     type Args: Serialize + DeserializeOwned + Send + 'static;
     /// What it returns when it succeeds.
@@ -136,6 +139,7 @@ type Run = dyn Fn(&Json, Context, &StateMap) -> Result<Work<Json>, TaskError> + 
 pub struct Definition {
     kind: Cow<'static, str>,
     aliases: Vec<Cow<'static, str>>,
+    parameters: &'static [&'static str],
     options: TaskOptions,
     needs: Vec<StateNeed>,
     place: &'static Location<'static>,
@@ -157,6 +161,7 @@ impl Definition {
         Self {
             kind: Cow::Borrowed(F::KIND),
             aliases: F::ALIASES.iter().copied().map(Cow::Borrowed).collect(),
+            parameters: F::PARAMETERS,
             options: F::options(),
             needs: F::needs(),
             place: Location::caller(),
@@ -181,6 +186,11 @@ impl Definition {
     /// The kind.
     pub fn kind(&self) -> &str {
         &self.kind
+    }
+
+    /// The names of its stored arguments, in their order; empty where they are not known.
+    pub const fn parameters(&self) -> &'static [&'static str] {
+        self.parameters
     }
 
     /// What applies to its jobs.

@@ -64,6 +64,7 @@ pub fn new_job(kind: impl Into<Cow<'static, str>>) -> NewJob {
         when: When::Now,
         key: None,
         id: None,
+        to: None,
     }
 }
 

@@ -77,8 +77,14 @@ impl Holder {
 
     /// Stores calls in one batch, each due after the hold or its own delay, whichever is later, and begins to renew
     /// their holds. What was there before is not ours to hold.
+    ///
+    /// A client that only dispatches cannot hold anything: what it is given is sent at once.
     pub(crate) async fn hold(self: &Arc<Self>, wanted: Vec<Wanted>) -> Result<Vec<Held>, Error> {
-        let (now, runtime) = (self.client.store().clock().now(), Handle::current().id());
+        if self.client.store().is_none() {
+            self.send(wanted).await?;
+            return Ok(Vec::new());
+        }
+        let (now, runtime) = (self.client.clock().now(), Handle::current().id());
         let mut held = Vec::with_capacity(wanted.len());
         let mut calls = Vec::with_capacity(wanted.len());
         for Wanted { durable: Durable { id, call }, only_if_sent } in wanted {
@@ -93,6 +99,17 @@ impl Holder {
         held.retain(|_| new.next().unwrap_or_default());
         self.keep(&held, runtime);
         Ok(held)
+    }
+
+    async fn send(&self, wanted: Vec<Wanted>) -> Result<(), Error> {
+        if let Some(Wanted { durable, .. }) = wanted.iter().find(|wanted| wanted.only_if_sent) {
+            return Err(Error::unsupported(format!(
+                "`{}` is to run only if the response is sent, but its client sends jobs to a service that holds none \
+                 back: leave out `only_if_sent`, or use a store",
+                durable.call.kind()
+            )));
+        }
+        self.store(wanted.into_iter().map(|wanted| wanted.durable).collect()).await
     }
 
     /// Stores calls whose response is over already.
@@ -122,7 +139,7 @@ impl Holder {
     async fn release(&self, held: Vec<Held>, is_sent: bool) {
         let (mut wait, mut waited) = (FIRST_WAIT, Duration::ZERO);
         while !self.try_release(&held, is_sent).await && waited < self.hold {
-            self.client.store().clock().sleep(wait).await;
+            self.client.clock().sleep(wait).await;
             (waited, wait) = (waited + wait, 2 * wait);
         }
     }
@@ -130,7 +147,7 @@ impl Holder {
     /// Answers whether it may be done with, since the store did it or never will.
     async fn try_release(&self, held: &[Held], is_sent: bool) -> bool {
         let _order = self.order.read().await;
-        let now = self.client.store().clock().now();
+        let now = self.client.clock().now();
         let (run, cancelled): (Vec<Held>, Vec<Held>) = held.iter().partition(|job| is_sent || !job.only_if_sent);
         let (due, later): (Vec<Held>, Vec<Held>) = run.into_iter().partition(|job| job.due <= Some(now));
         let mut is_done = self.change(ids(&cancelled), Change::Cancel).await;
@@ -147,7 +164,9 @@ impl Holder {
         if ids.is_empty() {
             return true;
         }
-        let Err(error) = self.client.store().change(ids.clone(), change).await else { return true };
+        // Nothing is held where jobs are only sent.
+        let Some(store) = self.client.store() else { return true };
+        let Err(error) = store.change(ids.clone(), change).await else { return true };
         let source = std::error::Error::source(&error);
         tracing::warn!(?ids, ?change, source, "held jobs were not changed: they run when their hold lapses: {error}");
         !error.is_storage()
@@ -179,7 +198,7 @@ impl Holder {
     }
 
     fn tick(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.client.store().clock().sleep(self.hold / 3)
+        self.client.clock().sleep(self.hold / 3)
     }
 
     /// Renews all holds of a runtime. Answers false where there is none any more.
@@ -194,7 +213,7 @@ impl Holder {
 
     /// The jobs whose own time is nearer than the hold. `None` where no job is held: then the keeper ends.
     fn near(&self, runtime: Id) -> Option<Vec<JobId>> {
-        let limit = self.client.store().clock().now().after(self.hold);
+        let limit = self.client.clock().now().after(self.hold);
         let mut kept = self.kept();
         let jobs = &kept.get(&runtime)?.jobs;
         if jobs.is_empty() {

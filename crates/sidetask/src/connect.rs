@@ -1,8 +1,9 @@
 use std::sync::Arc;
 
-use sidetask_core::{Error, Store};
+use sidetask_core::Error;
 
-use crate::{Client, MemoryStore};
+use crate::client::{Backend, ClientBuilder};
+use crate::{Client, MemoryStore, scheme};
 
 /// Opens the store that a URL names, with the default settings of a [`Client`].
 ///
@@ -10,6 +11,9 @@ use crate::{Client, MemoryStore};
 /// |---|---|---|
 /// | `memory:` | this process's memory, a new one each time; nothing survives the process | none |
 /// | `sqlite:path` | a SQLite file, relative to the working directory or absolute; made where it is missing | `sqlite` (default) |
+/// | `lambda:function`, `sns:topic-arn`, `sqs:queue-url` | none here: AWS has others run the jobs | the crate `sidetask-aws` |
+///
+/// Other crates add schemes of their own with [`scheme!`](crate::scheme!).
 ///
 /// # Errors
 /// [`is_url`](Error::is_url) where the URL is not understood; the store's own where it cannot be opened.
@@ -29,28 +33,41 @@ use crate::{Client, MemoryStore};
 /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
 /// ```
 pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
-    open(url.as_ref()).await.map(Client::new)
+    open(url.as_ref()).await.map(|backend| ClientBuilder::of(backend).build())
 }
 
-async fn open(url: &str) -> Result<Arc<dyn Store>, Error> {
+async fn open(url: &str) -> Result<Backend, Error> {
     let Some((scheme, rest)) = split(url) else {
         return Err(Error::url(format!(
             "`{url}` names no store: for a SQLite file write `sqlite:{url}`, for this process's memory `memory:`"
         )));
     };
     match scheme {
-        "memory" if rest.is_empty() => Ok(Arc::new(MemoryStore::new())),
+        "memory" if rest.is_empty() => Ok(Backend::Store(Arc::new(MemoryStore::new()))),
         "memory" => Err(Error::url(format!("`{url}` is not understood: `memory:` takes nothing after the colon"))),
         "sqlite" if rest.is_empty() => {
             Err(Error::url("`sqlite:` names no file: write the path after the colon, such as `sqlite:tasks.db`"))
         }
         "sqlite" => sqlite(url).await,
-        "postgres" | "postgresql" | "lambda" | "sns" | "sqs" => {
-            Err(Error::url(format!("`{scheme}:` stores are not in this version yet: use `sqlite:path` or `memory:`")))
+        _ => match scheme::find(scheme) {
+            Some(found) => found.open(url).await,
+            None => Err(unknown(scheme)),
+        },
+    }
+}
+
+fn unknown(scheme: &str) -> Error {
+    match scheme {
+        "lambda" | "sns" | "sqs" => Error::url(format!(
+            "`{scheme}:` is not in this program: add the crate `sidetask-aws` with its feature `{scheme}`, and name it \
+             somewhere (`use sidetask_aws as _;` is enough), since a crate that is not named is not linked"
+        )),
+        "postgres" | "postgresql" => {
+            Error::url(format!("`{scheme}:` stores are not in this version yet: use `sqlite:path` or `memory:`"))
         }
-        _ => Err(Error::url(format!(
+        _ => Error::url(format!(
             "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file or `memory:`"
-        ))),
+        )),
     }
 }
 
@@ -64,12 +81,12 @@ fn split(url: &str) -> Option<(&str, &str)> {
 }
 
 #[cfg(feature = "sqlite")]
-async fn sqlite(url: &str) -> Result<Arc<dyn Store>, Error> {
-    Ok(Arc::new(sidetask_sqlite::SqliteOptions::from_url(url)?.open().await?))
+async fn sqlite(url: &str) -> Result<Backend, Error> {
+    Ok(Backend::Store(Arc::new(sidetask_sqlite::SqliteOptions::from_url(url)?.open().await?)))
 }
 
 #[cfg(not(feature = "sqlite"))]
-async fn sqlite(url: &str) -> Result<Arc<dyn Store>, Error> {
+async fn sqlite(url: &str) -> Result<Backend, Error> {
     Err(Error::url(format!("`{url}` cannot be opened: this build of sidetask lacks the feature `sqlite`; turn it on")))
 }
 

@@ -38,10 +38,12 @@ mod blocking;
 mod cancel_on_drop;
 mod client;
 mod connect;
+mod executor;
 pub mod memory;
 mod panics;
 mod rate;
 mod runner;
+mod scheme;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod stall;
@@ -50,15 +52,17 @@ mod tasks;
 mod worker;
 
 pub use blocking::{Blocking, BlockingPool, BlockingPoolBuilder, PoolStats, blocking, blocking_with_token};
-pub use client::{Client, ClientBuilder, Job, ProgressStream};
+pub use client::{Backend, Client, ClientBuilder, Job, ProgressStream};
 pub use connect::connect;
+pub use executor::{Executor, ExecutorBuilder};
 pub use memory::MemoryStore;
 pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
+pub use scheme::{Opening, Scheme};
 pub use sidetask_core::{
-    AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Definition, Enqueued, Error, Filter, Handler,
-    IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, RateLimit, Registration,
-    Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind, TaskFunction,
-    TaskOptions, Timestamp, When, Work, WorkerId,
+    AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Deadline, Definition, Dispatch, Enqueued, Error,
+    Filter, Handler, IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, RateLimit,
+    Registration, Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind,
+    TaskFunction, TaskOptions, Timestamp, When, Work, WorkerId,
 };
 pub use sidetask_macros::task;
 pub use task::{IntoTask, Retry, Running, Task};

@@ -136,6 +136,7 @@ pub(super) fn definition<M, H: Handler<M>>(
     Definition {
         kind,
         aliases: Vec::new(),
+        parameters: &[],
         options: TaskOptions::new(),
         needs: Vec::new(),
         place,

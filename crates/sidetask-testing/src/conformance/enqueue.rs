@@ -24,6 +24,7 @@ pub async fn keeps_every_field(h: Harness) {
         when: When::Now,
         key: Some("order-17".to_owned()),
         id: None,
+        to: Some(Cow::Borrowed("lambda:elsewhere")),
     };
     let (queue, args) = (job.queue.clone(), job.args.clone());
     let id = h.add(job).await;

@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sidetask_core::{Error, Event, Events, JobId, JobRecord, Store};
+use sidetask_core::{Error, Event, Events, JobId, JobRecord};
 use tokio::sync::{Notify, watch};
+
+use super::Backend;
 
 /// How often jobs are read again though nothing was heard of them: events are not promised across processes.
 const NET: Duration = Duration::from_secs(1);
@@ -15,7 +17,7 @@ const READ: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Hub {
-    store: Arc<dyn Store>,
+    backend: Backend,
     watched: Mutex<Watched>,
     wake: Notify,
 }
@@ -44,8 +46,8 @@ enum Answer {
 }
 
 impl Hub {
-    pub(super) fn new(store: Arc<dyn Store>) -> Arc<Self> {
-        Arc::new(Self { store, watched: Mutex::default(), wake: Notify::new() })
+    pub(super) fn new(backend: Backend) -> Arc<Self> {
+        Arc::new(Self { backend, watched: Mutex::default(), wake: Notify::new() })
     }
 
     /// Watches a job: it is read now, when it ends, and now and then; when it reports progress only if that is wanted.
@@ -71,7 +73,7 @@ impl Hub {
         if is_first {
             // Listening begins before the first read, so that no end falls between the two.
             let listening = Listening { hub: Arc::clone(self), is_over: false };
-            if runtime.spawn(listen(listening, self.store.listen())).is_finished() {
+            if runtime.spawn(listen(listening, self.backend.listen())).is_finished() {
                 return None;
             }
         }
@@ -124,7 +126,7 @@ impl Hub {
         ids.sort_unstable();
         ids.dedup();
         for chunk in ids.chunks(READ) {
-            let records = self.store.jobs(chunk.to_vec()).await;
+            let records = self.backend.jobs(chunk.to_vec()).await;
             let watched = self.lock();
             let mut answers: Vec<Answer> = match records {
                 Ok(records) => records.into_iter().map(|job| Answer::Read(job.map(Arc::new))).collect(),
@@ -156,10 +158,9 @@ impl Drop for Listening {
     }
 }
 
-async fn listen(mut listening: Listening, events: Events) {
+async fn listen(mut listening: Listening, mut events: Option<Events>) {
     let hub = Arc::clone(&listening.hub);
-    let clock = hub.store.clock();
-    let mut events = Some(events);
+    let clock = hub.backend.clock();
     let mut net = clock.sleep(jittered(NET));
     while !listening.is_over {
         let mut ids = hub.take_due();
@@ -224,7 +225,7 @@ impl Watch {
             let record = match answer {
                 Answer::Pending => continue,
                 Answer::Read(record) => record,
-                Answer::Failed => self.hub.store.jobs(vec![self.id]).await?.pop().flatten().map(Arc::new),
+                Answer::Failed => self.hub.backend.jobs(vec![self.id]).await?.pop().flatten().map(Arc::new),
             };
             return record.ok_or_else(|| Error::no_such_job(self.id));
         }

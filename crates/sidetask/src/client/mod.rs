@@ -7,17 +7,19 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use sidetask_core::__private::check_name;
 use sidetask_core::{
-    Call, Change, Enqueued, Error, Filter, IdSource, JobId, JobRecord, NewJob, Page, Purge, Registry, State, Stats,
-    Store,
+    Call, Change, Clock, Dispatch, Enqueued, Error, Filter, IdSource, JobId, JobRecord, NewJob, Page, Purge, Registry,
+    State, Stats, Store,
 };
 
 use crate::worker::WorkerBuilder;
 
+mod backend;
 mod builder;
 mod hub;
 mod job;
 mod progress;
 
+pub use backend::Backend;
 pub use builder::ClientBuilder;
 use hub::Hub;
 pub use job::Job;
@@ -65,7 +67,7 @@ static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
 pub struct Client(Arc<Inner>);
 
 struct Inner {
-    store: Arc<dyn Store>,
+    backend: Backend,
     hub: Arc<Hub>,
     ids: IdSource,
     max_args_bytes: usize,
@@ -81,6 +83,11 @@ impl Client {
     /// A client of this store, with the default settings.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self::builder(store).build()
+    }
+
+    /// A client that sends its jobs to where others run them, with the default settings.
+    pub fn dispatching(dispatch: Arc<dyn Dispatch>) -> Self {
+        ClientBuilder::dispatching(dispatch).build()
     }
 
     /// A client of this store, with settings of one's own.
@@ -100,8 +107,8 @@ impl Client {
     /// that cannot be used; the store's own.
     pub async fn enqueue<T>(&self, call: Call<T>) -> Result<Job<T>, Error> {
         let new = self.new_job(call)?;
-        match self.0.store.enqueue(vec![new]).await?.pop() {
-            Some(stored) => Ok(self.job_of(stored)),
+        match self.0.backend.enqueue(vec![new]).await?.pop() {
+            Some(enqueued) => Ok(self.job_of(enqueued?)),
             None => Err(unanswered()),
         }
     }
@@ -129,20 +136,48 @@ impl Client {
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
     /// ```
     pub fn new_job_id(&self) -> JobId {
-        self.0.ids.job(self.0.store.clock().now())
+        self.0.ids.job(self.clock().now())
     }
 
     /// Stores jobs, in this order, all of them or none. Much faster than one by one.
     ///
+    /// A client that dispatches sends each by itself, many in one request: some may be accepted and others not. To know
+    /// which, use [`enqueue_each`](Self::enqueue_each).
+    ///
     /// # Errors
-    /// Those of [`enqueue`](Self::enqueue), for the first call that has one; then nothing is stored.
+    /// Those of [`enqueue`](Self::enqueue), for the first call that has one; then nothing is stored. Where jobs were
+    /// sent, the first that was not accepted; its text says how many were.
     pub async fn enqueue_many<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Result<Vec<Job<T>>, Error> {
         let new: Vec<NewJob> = calls.into_iter().map(|call| self.new_job(call)).collect::<Result<_, _>>()?;
         if new.is_empty() {
             return Ok(Vec::new());
         }
-        let stored = self.0.store.enqueue(new).await?;
-        Ok(stored.into_iter().map(|stored| self.job_of(stored)).collect())
+        let enqueued = self.0.backend.enqueue(new).await?;
+        let (all, refused) = (enqueued.len(), enqueued.iter().filter(|enqueued| enqueued.is_err()).count());
+        let jobs = enqueued.into_iter().map(|enqueued| Ok(self.job_of(enqueued?)));
+        jobs.collect::<Result<_, Error>>().map_err(|error| error.of_many(refused, all))
+    }
+
+    /// Enqueues calls, in this order, and answers for each: one that cannot be enqueued does not keep the others back.
+    ///
+    /// A store takes all that it can be given together, so that all of those fail where it does.
+    pub async fn enqueue_each<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Vec<Result<Job<T>, Error>> {
+        let mut answers = Vec::new();
+        let mut new = Vec::new();
+        for call in calls {
+            answers.push(self.new_job(call).map(|job| new.push(job)));
+        }
+        let count = new.len();
+        let mut enqueued = match self.0.backend.enqueue(new).await {
+            Ok(enqueued) => enqueued,
+            Err(error) => error.repeated(count).into_iter().map(Err).collect(),
+        }
+        .into_iter();
+        let each = answers.into_iter().map(|answer| {
+            answer?;
+            Ok(self.job_of(enqueued.next().unwrap_or_else(|| Err(unanswered()))?))
+        });
+        each.collect()
     }
 
     fn new_job<T>(&self, call: Call<T>) -> Result<NewJob, Error> {
@@ -159,7 +194,7 @@ impl Client {
     /// # Errors
     /// The store's own.
     pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error> {
-        Ok(self.0.store.jobs(vec![id]).await?.pop().flatten())
+        Ok(self.0.backend.jobs(vec![id]).await?.pop().flatten())
     }
 
     /// A handle to a job enqueued earlier, perhaps by another process, whose output is read as a `T`. Whether the job
@@ -175,7 +210,7 @@ impl Client {
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
     pub async fn cancel(&self, id: JobId) -> Result<State, Error> {
-        self.change(id, Change::Cancel).await
+        self.change(id, "cancel a job", Change::Cancel).await
     }
 
     /// Makes a job available now and answers the state that it is in then: one that waits for its time, or one that has
@@ -184,7 +219,7 @@ impl Client {
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
     pub async fn retry(&self, id: JobId) -> Result<State, Error> {
-        self.change(id, Change::Retry).await
+        self.change(id, "retry a job", Change::Retry).await
     }
 
     /// Sets when a `scheduled` job is due: `wait` from now by the store's clock, sooner or later than before. Zero makes
@@ -194,11 +229,11 @@ impl Client {
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
     pub async fn reschedule(&self, id: JobId, wait: Duration) -> Result<State, Error> {
-        self.change(id, Change::Reschedule(wait)).await
+        self.change(id, "reschedule a job", Change::Reschedule(wait)).await
     }
 
-    async fn change(&self, id: JobId, change: Change) -> Result<State, Error> {
-        self.0.store.change(vec![id], change).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
+    async fn change(&self, id: JobId, to: &str, change: Change) -> Result<State, Error> {
+        self.0.backend.store(to)?.change(vec![id], change).await?.pop().flatten().ok_or_else(|| Error::no_such_job(id))
     }
 
     /// The jobs that pass a filter, newest first. For the next page, give [`Page::after`] the last job of this one.
@@ -207,7 +242,7 @@ impl Client {
     /// [`is_not_found`](Error::is_not_found) where the filter names a queue that the store has never seen; the store's
     /// own.
     pub async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
-        self.0.store.list(filter, page).await
+        self.0.backend.store("list jobs")?.list(filter, page).await
     }
 
     /// How many jobs there are, by queue and state.
@@ -215,7 +250,7 @@ impl Client {
     /// # Errors
     /// The store's own.
     pub async fn stats(&self) -> Result<Stats, Error> {
-        self.0.store.stats().await
+        self.0.backend.store("count jobs")?.stats().await
     }
 
     /// Holds back a queue, for all workers and until [`resume`](Self::resume), restarts included. What runs goes on, and
@@ -229,7 +264,7 @@ impl Client {
         if !faults.is_empty() {
             return Err(Error::configuration(&faults));
         }
-        self.0.store.pause(queue, true).await
+        self.0.backend.store("pause a queue")?.pause(queue, true).await
     }
 
     /// Lets a paused queue go on.
@@ -237,7 +272,7 @@ impl Client {
     /// # Errors
     /// The store's own.
     pub async fn resume(&self, queue: &str) -> Result<(), Error> {
-        self.0.store.pause(queue, false).await
+        self.0.backend.store("resume a queue")?.pause(queue, false).await
     }
 
     /// Deletes the jobs that ended in `state` at least `older_than` ago, and answers how many. Workers do this by
@@ -254,7 +289,7 @@ impl Client {
             let fault = format!("{state} jobs cannot be purged: name a state that jobs end in, or cancel them first");
             return Err(Error::configuration(&[fault]));
         }
-        purge(&*self.0.store, state, older_than).await
+        purge(&**self.0.backend.store("purge jobs")?, state, older_than).await
     }
 
     /// Waits until everything accepted is written, and closes the store for all its clients. Shut workers down first.
@@ -262,23 +297,32 @@ impl Client {
     /// # Errors
     /// The store's own. Whatever is asked afterwards fails with [`is_closed`](Error::is_closed).
     pub async fn close(&self) -> Result<(), Error> {
-        self.0.store.close().await
+        self.0.backend.close().await
     }
 
-    /// The store.
-    pub fn store(&self) -> &Arc<dyn Store> {
-        &self.0.store
+    /// The store; `None` where this client only dispatches.
+    pub fn store(&self) -> Option<&Arc<dyn Store>> {
+        match &self.0.backend {
+            Backend::Store(store) => Some(store),
+            Backend::Dispatch(_) => None,
+        }
     }
 
-    /// A worker for this store, to be configured and started.
+    /// The clock that its times are taken from.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.0.backend.clock()
+    }
+
+    /// A worker for this store, to be configured and started. Where this client only dispatches there is nothing to
+    /// claim, and starting one fails.
     pub fn worker(&self) -> WorkerBuilder {
-        WorkerBuilder::new(Arc::clone(&self.0.store))
+        WorkerBuilder::new(self.store().cloned())
     }
 }
 
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("store", &self.0.store).finish_non_exhaustive()
+        f.debug_struct("Client").field("backend", &self.0.backend).finish_non_exhaustive()
     }
 }
 

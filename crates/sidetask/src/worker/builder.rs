@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sidetask_core::__private::check_name;
-use sidetask_core::{Definition, Error, Handler, IdSource, Registry, StateMap, Store, TaskFunction, TaskOptions};
+use sidetask_core::{Error, Handler, IdSource, Registry, StateMap, Store, TaskFunction, TaskOptions};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::Worker;
@@ -12,17 +12,19 @@ use super::retention::Retention;
 use super::running::Running;
 use super::session::live;
 use super::shared::Shared;
-use crate::{BlockingPool, rate};
+use crate::{BlockingPool, Executor, ExecutorBuilder, rate};
 
 /// Settings of a [`Worker`]; made by [`Client::worker`](crate::Client::worker).
 #[derive(Debug)]
 #[must_use = "a worker does nothing until `start` is called"]
 pub struct WorkerBuilder {
-    store: Arc<dyn Store>,
+    /// Not there where the client only dispatches.
+    store: Option<Arc<dyn Store>>,
     queues: Vec<(String, usize)>,
     states: StateMap,
     registry: Registry,
     pool: Option<BlockingPool>,
+    max_output_bytes: usize,
     seed: Option<u64>,
     settings: Settings,
 }
@@ -33,7 +35,6 @@ pub(super) struct Settings {
     pub(super) lease: Duration,
     pub(super) poll_interval: Duration,
     pub(super) retention: Retention,
-    pub(super) max_output_bytes: usize,
     pub(super) idle_after: Option<Duration>,
     /// With this many results on their way to the store, no more jobs are claimed.
     pub(super) max_unconfirmed: usize,
@@ -44,13 +45,12 @@ const SHORTEST_POLL: Duration = Duration::from_millis(10);
 const DEFAULT_IDLE: Duration = Duration::from_secs(5);
 
 impl WorkerBuilder {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Option<Arc<dyn Store>>) -> Self {
         let settings = Settings {
             name: default_name(),
             lease: Duration::from_secs(15),
             poll_interval: Duration::from_secs(1),
             retention: Retention::default(),
-            max_output_bytes: 1024 * 1024,
             idle_after: None,
             max_unconfirmed: 0,
         };
@@ -60,6 +60,7 @@ impl WorkerBuilder {
             states: StateMap::new(),
             registry: Registry::discovered(),
             pool: None,
+            max_output_bytes: ExecutorBuilder::MAX_OUTPUT_BYTES,
             seed: None,
             settings,
         }
@@ -130,7 +131,7 @@ impl WorkerBuilder {
 
     /// The largest output of one job, in bytes of JSON; a larger one discards the job; at least 1. Default: 1 MiB.
     pub fn max_output_bytes(mut self, bytes: usize) -> Self {
-        self.settings.max_output_bytes = bytes;
+        self.max_output_bytes = bytes;
         self
     }
 
@@ -165,6 +166,7 @@ impl WorkerBuilder {
     /// # Errors
     /// - [`is_configuration`](Error::is_configuration) names every fault of the settings and of the registered tasks;
     /// - [`is_missing_state`](Error::is_missing_state) names a task and the type of the `#[state]` value that it lacks;
+    /// - [`is_unsupported`](Error::is_unsupported) where the client only dispatches: others run what it sends;
     /// - the store's own where it cannot be joined.
     ///
     /// # Cancel safety
@@ -173,26 +175,28 @@ impl WorkerBuilder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(self) -> Result<Worker, Error> {
-        let Self { store, mut queues, states, mut registry, pool, seed, mut settings } = self;
+        let Self { store, mut queues, states, mut registry, pool, max_output_bytes, seed, mut settings } = self;
+        let Some(store) = store else { return Err(nothing_to_claim()) };
         if queues.is_empty() {
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             queues.push((TaskOptions::DEFAULT_QUEUE.to_owned(), 2 * cores));
         }
-        check(&queues, &settings, &mut registry)?;
-        registry.iter().try_for_each(|definition: &Definition| definition.check_states(&states))?;
+        check(&queues, &settings, max_output_bytes, &mut registry)?;
+        let kinds = registry.kinds();
+        let clock = store.clock();
+        let executor = Executor::builder(registry).states(states).clock(Arc::clone(&clock));
+        let executor =
+            executor.max_output_bytes(max_output_bytes).pool(pool.unwrap_or_else(BlockingPool::shared)).build()?;
 
         settings.max_unconfirmed =
             queues.iter().map(|(_, concurrency)| concurrency.saturating_mul(4)).sum::<usize>() + 64;
-        let clock = store.clock();
         let ids = IdSource::new();
         let (reports, to_store) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             worker: Mutex::new(ids.worker(clock.now())),
             ids,
-            kinds: registry.kinds(),
-            registry,
-            states,
-            pool: pool.unwrap_or_else(BlockingPool::shared),
+            kinds,
+            executor,
             queues: Queues::new(&queues),
             running: Arc::new(Running::default()),
             reports,
@@ -213,7 +217,19 @@ impl WorkerBuilder {
     }
 }
 
-fn check(queues: &[(String, usize)], settings: &Settings, registry: &mut Registry) -> Result<(), Error> {
+fn nothing_to_claim() -> Error {
+    Error::unsupported(
+        "there is nothing for a worker to claim: this client sends its jobs to a service that has others run them, \
+         such as a Lambda function; run workers where the client has a store",
+    )
+}
+
+fn check(
+    queues: &[(String, usize)],
+    settings: &Settings,
+    max_output_bytes: usize,
+    registry: &mut Registry,
+) -> Result<(), Error> {
     let mut faults = Vec::new();
     for (at, (name, concurrency)) in queues.iter().enumerate() {
         check_name("queue", name, &mut faults);
@@ -234,7 +250,7 @@ fn check(queues: &[(String, usize)], settings: &Settings, registry: &mut Registr
     };
     at_least("the lease", settings.lease, SHORTEST_LEASE);
     at_least("the poll interval", settings.poll_interval, SHORTEST_POLL);
-    if settings.max_output_bytes == 0 {
+    if max_output_bytes == 0 {
         faults.push("max_output_bytes is 0: no output has 0 bytes, so that every job would fail".to_owned());
     }
     if registry.is_empty() {

@@ -10,7 +10,6 @@ use tokio::time::Instant;
 mod acks;
 mod attempt;
 mod builder;
-mod caught;
 mod dormant;
 mod fetch;
 mod keep;

@@ -4,23 +4,21 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Clock, Finish, IdSource, Joining, Kinds, Registry, StateMap, Store, Token, WorkerId};
+use sidetask_core::{Clock, Finish, IdSource, Joining, Kinds, Store, Token, WorkerId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
 use super::builder::Settings;
 use super::queues::Queues;
 use super::running::Running;
-use crate::BlockingPool;
+use crate::Executor;
 
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) registry: Registry,
+    pub(super) executor: Executor,
     pub(super) kinds: Kinds,
-    pub(super) states: StateMap,
-    pub(super) pool: BlockingPool,
     pub(super) settings: Settings,
     pub(super) queues: Arc<Queues>,
     pub(super) running: Arc<Running>,

@@ -252,6 +252,7 @@ async fn damaged_arguments_fail_their_own_job_only(kit: Kit) {
         when: sidetask::When::Now,
         key: None,
         id: None,
+        to: None,
     };
     let jobs = vec![stored("{\"a\":"), stored("5"), stored("\"ada\"")];
     let stored = kit.store.enqueue(jobs).await.unwrap();
