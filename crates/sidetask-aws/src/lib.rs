@@ -1,0 +1,26 @@
+//! Background tasks on AWS: calls dispatched by Lambda, SNS and SQS, responses kept in DynamoDB, large payloads in S3,
+//! and the Lambda handler that runs the tasks.
+
+#[cfg(feature = "__sdk")]
+mod account;
+mod arn;
+mod destination;
+#[cfg(feature = "__sdk")]
+mod dispatch;
+#[cfg(feature = "handler")]
+pub mod lambda;
+mod message;
+#[cfg(feature = "__sdk")]
+mod payload;
+#[cfg(feature = "dynamodb")]
+mod responses;
+#[cfg(feature = "__sdk")]
+mod sdk;
+pub mod zappa;
+
+pub use arn::Arn;
+pub use destination::{Destination, Service};
+#[cfg(feature = "__sdk")]
+pub use dispatch::{Aws, AwsDispatch};
+#[cfg(feature = "__sdk")]
+pub use sdk::Credentials;

@@ -1,0 +1,154 @@
+//! The form in which a call travels.
+//!
+//! ```json
+//! {"sidetask":1,"id":"019a..","kind":"mail.welcome","args":["ada"],"max_attempts":20,"responds":true}
+//! {"sidetask":1,"id":"019a..","kind":"mail.welcome","stored":{"bucket":"b","key":"payloads/..","sha256":"..","size":300000}, ..}
+//! ```
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use sidetask::{Error, JobId, Json};
+
+/// The version of the form that is written here. A handler refuses a newer one.
+pub(crate) const VERSION: u32 = 1;
+
+/// One call on its way.
+#[derive(Clone, Debug)]
+pub(crate) struct Message {
+    pub(crate) id: JobId,
+    pub(crate) kind: String,
+    pub(crate) args: Args,
+    pub(crate) max_attempts: u32,
+    pub(crate) timeout: Option<Duration>,
+    /// Whether what becomes of it is to be written to the table of responses.
+    pub(crate) responds: bool,
+}
+
+/// Arguments, or where they are.
+#[derive(Clone, Debug)]
+pub(crate) enum Args {
+    Inline(Json),
+    Stored(Stored),
+}
+
+/// An object in a bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    pub(crate) bucket: String,
+    pub(crate) key: String,
+    /// In hexadecimal.
+    pub(crate) sha256: String,
+    /// In bytes.
+    pub(crate) size: usize,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Wire<'a> {
+    sidetask: u32,
+    id: JobId,
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    args: Option<&'a RawValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stored: Option<Stored>,
+    max_attempts: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timeout_ms: Option<u64>,
+    #[serde(default)]
+    responds: bool,
+}
+
+impl Message {
+    /// Its text.
+    ///
+    /// # Errors
+    /// Arguments that are not JSON.
+    pub(crate) fn encode(&self) -> Result<String, Error> {
+        let (args, stored) = match &self.args {
+            Args::Inline(args) => (Some(raw(args)?), None),
+            Args::Stored(stored) => (None, Some(stored.clone())),
+        };
+        let wire = Wire {
+            sidetask: VERSION,
+            id: self.id,
+            kind: Cow::Borrowed(&self.kind),
+            args,
+            stored,
+            max_attempts: self.max_attempts,
+            timeout_ms: self.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
+            responds: self.responds,
+        };
+        Ok(Json::encode(&wire)?.as_str().to_owned())
+    }
+
+    /// Reads its text.
+    ///
+    /// # Errors
+    /// Text that is not of this form, or of a newer one.
+    pub(crate) fn decode(text: &str) -> Result<Self, Error> {
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|source| Error::decode("sidetask message", source))?;
+        if wire.sidetask > VERSION {
+            let newer = format!(
+                "the message is of form {}, and this handler knows {VERSION}: deploy a newer one",
+                wire.sidetask
+            );
+            return Err(Error::unusable(newer));
+        }
+        let args = match (wire.args, wire.stored) {
+            (Some(args), None) => Args::Inline(Json::from_stored(args.get())),
+            (None, Some(stored)) => Args::Stored(stored),
+            _ => return Err(Error::unusable("the message has neither arguments nor a place where they are, or both")),
+        };
+        Ok(Self {
+            id: wire.id,
+            kind: wire.kind.into_owned(),
+            args,
+            max_attempts: wire.max_attempts,
+            timeout: wire.timeout_ms.map(Duration::from_millis),
+            responds: wire.responds,
+        })
+    }
+}
+
+fn raw(json: &Json) -> Result<&RawValue, Error> {
+    serde_json::from_str(json.as_str()).map_err(|source| Error::decode("JSON", source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(args: Args) -> Message {
+        let id = JobId::from_bytes([7; 16]);
+        let timeout = Some(Duration::from_secs(30));
+        Message { id, kind: "mail.welcome".to_owned(), args, max_attempts: 5, timeout, responds: true }
+    }
+
+    #[test]
+    fn a_message_survives_its_text() {
+        let big = r#"["ada",123456789012345678901234567890,{"x":1.50}]"#;
+        let text = message(Args::Inline(Json::from_stored(big))).encode().unwrap();
+        assert!(text.starts_with(r#"{"sidetask":1,"id":"07070707-"#), "{text}");
+        let read = Message::decode(&text).unwrap();
+        assert!(matches!(read.args, Args::Inline(args) if args.as_str() == big));
+        assert_eq!((read.max_attempts, read.timeout, read.responds), (5, Some(Duration::from_secs(30)), true));
+
+        let stored = Stored { bucket: "b".into(), key: "k".into(), sha256: "00".into(), size: 3 };
+        let read = Message::decode(&message(Args::Stored(stored.clone())).encode().unwrap()).unwrap();
+        assert!(matches!(read.args, Args::Stored(read) if read == stored));
+    }
+
+    #[test]
+    fn a_newer_form_and_a_message_without_arguments_are_refused() {
+        let id = JobId::from_bytes([7; 16]);
+        let newer = format!(r#"{{"sidetask":2,"id":"{id}","kind":"k","args":[],"max_attempts":1}}"#);
+        assert!(Message::decode(&newer).unwrap_err().to_string().contains("form 2"));
+        let empty = format!(r#"{{"sidetask":1,"id":"{id}","kind":"k","max_attempts":1}}"#);
+        assert!(Message::decode(&empty).unwrap_err().is_unusable());
+        assert!(Message::decode("{}").unwrap_err().is_decode());
+    }
+}

@@ -1,0 +1,1 @@
+//! Zappa's asynchronous tasks.
