@@ -8,6 +8,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail, ensure};
 
+mod aws;
 mod build_time;
 mod checks;
 mod metadata;
@@ -31,10 +32,22 @@ const CHORES: &[Chore] = &[
         usage: "test",
         about: "run every test, with all the set-up that it needs",
         details: "Runs the tests through cargo-nextest, which it installs if it is missing, then the documentation's \
-                  examples.",
+                  examples. The tests of the AWS parts need what `set-up` installs, which comes first.",
         run: |arguments| {
             none(arguments)?;
             steps::run(suites::all())
+        },
+    },
+    Chore {
+        name: "set-up",
+        usage: "set-up",
+        about: "install what the AWS tests and examples need",
+        details: "Installs moto, Zappa, cfn-lint, boto3 and AWS's Runtime Interface Emulator, all of pinned versions, in a \
+                  Python environment of their own below the target directory. It needs Python, and a network where they \
+                  are not there yet.",
+        run: |arguments| {
+            none(arguments)?;
+            aws::set_up().run().map(drop)
         },
     },
     Chore {

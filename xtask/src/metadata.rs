@@ -1,5 +1,7 @@
 //! The part of `cargo metadata` that the checks read.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
@@ -45,6 +47,17 @@ impl Metadata {
     pub(crate) fn foreign(&self) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(|package| !self.workspace_members.contains(&package.id))
     }
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_directory() -> Result<PathBuf> {
+    #[derive(Deserialize)]
+    struct Answer {
+        target_directory: PathBuf,
+    }
+    let text = output(cargo().args(["metadata", "--format-version=1", "--no-deps"]))?;
+    let answer: Answer = serde_json::from_str(&text).context("`cargo metadata` names no target directory")?;
+    Ok(answer.target_directory)
 }
 
 impl Package {

@@ -1,7 +1,7 @@
 //! What `cargo xtask test` runs: first what the tests need, then the tests.
 
-use crate::steps::Step;
-use crate::tools;
+use crate::steps::{Step, cargo, succeed};
+use crate::{aws, tools};
 
 /// The set-up and every suite, in order.
 pub(crate) fn all() -> Vec<Step> {
@@ -11,13 +11,19 @@ pub(crate) fn all() -> Vec<Step> {
 }
 
 fn set_up() -> Vec<Step> {
-    vec![tools::NEXTEST.step()]
+    vec![aws::set_up(), tools::NEXTEST.step()]
 }
 
 fn suites() -> Vec<Step> {
     vec![
         // Nextest runs no documentation tests.
         Step::cargo("doc tests", &["test", "--doc", "--workspace"]),
-        Step::cargo("tests", &["nextest", "run", "--workspace"]),
+        Step::check("tests", || {
+            // Each test is a process of its own, and moto takes seconds to start.
+            let (_moto, endpoint) = aws::Moto::start()?;
+            eprintln!("==> tests: cargo nextest run --workspace");
+            succeed(cargo().args(["nextest", "run", "--workspace"]).env("SIDETASK_TEST_MOTO", endpoint))?;
+            Ok("all passed".to_owned())
+        }),
     ]
 }
