@@ -1,6 +1,19 @@
+use std::time::Duration;
+
 use axum::http::HeaderMap;
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
+
+/// What was seen of a function.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) requests: Vec<Request>,
+    pub(super) in_flight: usize,
+    pub(super) most_in_flight: usize,
+    pub(super) runs: Vec<Run>,
+    pub(super) dead_letters: Vec<Bytes>,
+    pub(super) logs: String,
+}
 
 /// An Invoke request as it was received.
 #[derive(Clone, Debug)]
@@ -47,8 +60,31 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What the handler returned, if it did.
+    pub fn returned(&self) -> Option<&Value> {
+        match self {
+            Self::Returned(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Whether the handler returned.
     pub fn is_returned(&self) -> bool {
-        matches!(self, Self::Returned(_))
+        self.returned().is_some()
+    }
+
+    /// The result, or the error object that Lambda answers with.
+    pub(super) fn into_result(self, request_id: &str, timeout: Duration) -> Result<Value, Value> {
+        let error = |kind: &str, what: String| {
+            Err(json!({ "errorType": kind, "errorMessage": format!("RequestId: {request_id} Error: {what}") }))
+        };
+        match self {
+            Self::Returned(value) => Ok(value),
+            Self::Failed(value) => Err(value),
+            Self::TimedOut => {
+                error("Sandbox.Timedout", format!("Task timed out after {:.2} seconds", timeout.as_secs_f64()))
+            }
+            Self::Died => error("Runtime.ExitError", "Runtime exited without providing a reason".to_owned()),
+        }
     }
 }
