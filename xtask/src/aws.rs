@@ -13,9 +13,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::metadata;
 use crate::steps::{Step, output, succeed};
 
-const REQUIREMENTS: &str = "tests/aws-local/python/requirements.txt";
-const EMULATOR: &str = "tests/aws-local/python/emulator.txt";
-const SERVER: &str = "tests/aws-local/python/moto_serve.py";
+const REQUIREMENTS: &str = "tests/aws-local/scripts/requirements.txt";
+const EMULATOR: &str = "tests/aws-local/scripts/emulator.txt";
+const SERVER: &str = "tests/aws-local/scripts/moto_serve.py";
 
 /// The lowest Python that all pinned versions run on.
 const PYTHON: (u32, u32) = (3, 11);

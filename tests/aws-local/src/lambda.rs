@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 mod environment;
 mod function;
+mod guard;
 mod invoke;
 mod queue;
 mod record;
@@ -22,6 +23,7 @@ pub use record::{Outcome, Request, Run};
 pub(crate) use environment::clean;
 
 use crate::moto::Moto;
+use guard::Guard;
 use invoke::{Refusals, Shared};
 use queue::{Deployed, Event, locked};
 use sources::Mapping;
@@ -51,6 +53,7 @@ use sources::Mapping;
 pub struct Lambda {
     endpoint: String,
     shared: Arc<Shared>,
+    guard: Arc<Guard>,
     server: JoinHandle<()>,
 }
 
@@ -66,6 +69,7 @@ impl Drop for Lambda {
 impl Lambda {
     /// Starts one on a free port of 127.0.0.1, without functions.
     pub async fn start() -> Result<Self> {
+        let guard = Arc::new(Guard::start()?);
         let shared = Arc::new(Shared::default());
         let app = invoke::router(Arc::clone(&shared));
         let listener = TcpListener::bind("127.0.0.1:0").await.context("no port is free for Lambda")?;
@@ -74,7 +78,7 @@ impl Lambda {
             // It fails only where the listener does, and the next request tells of that.
             let _ = axum::serve(listener, app).await;
         });
-        Ok(Self { endpoint, shared, server })
+        Ok(Self { endpoint, shared, guard, server })
     }
 
     /// Its address, `http://127.0.0.1:PORT`: the value for `AWS_ENDPOINT_URL_LAMBDA`.
@@ -85,7 +89,8 @@ impl Lambda {
     /// Adds a function, or replaces the one of this name and forgets what was seen of that. Nothing is started before the
     /// first event.
     pub fn function(&self, name: &str, function: Function) {
-        let replaced = locked(&self.shared.functions).insert(name.to_owned(), Deployed::new(name, function));
+        let deployed = Deployed::new(name, function, Arc::clone(&self.guard));
+        let replaced = locked(&self.shared.functions).insert(name.to_owned(), deployed);
         if let Some(replaced) = replaced {
             replaced.abort();
         }

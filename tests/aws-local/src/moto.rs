@@ -36,7 +36,7 @@ impl Moto {
     /// Starts one on a free port of 127.0.0.1, which takes some seconds. It ends when this is dropped.
     pub async fn start() -> Result<Self> {
         let mut command = Command::new(Tools::find()?.python());
-        command.args(["-c", include_str!("../python/moto_serve.py")]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.args(["-c", include_str!("../scripts/moto_serve.py")]).stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(Stdio::null()).kill_on_drop(true);
         let mut process = command.spawn().context("moto cannot be started")?;
         let stdout = process.stdout.take().context("moto has no output")?;

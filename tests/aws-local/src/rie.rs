@@ -36,7 +36,7 @@ impl Rie {
         let tools = Tools::find()?;
         let [address, runtime] = free_addresses()?;
         let mut command = Command::new(tools.python());
-        command.args(["-c", include_str!("../python/while_wanted.py")]).arg(tools.rie());
+        command.args(["-c", include_str!("../scripts/while_wanted.py")]).arg(tools.rie());
         // It would listen on every address.
         command.args(["--runtime-interface-emulator-address", &address.to_string()]);
         command.args(["--runtime-api-address", &runtime.to_string()]).arg(program.as_ref());

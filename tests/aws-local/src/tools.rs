@@ -13,7 +13,7 @@ pub struct Tools {
 }
 
 /// What `cargo xtask set-up` leaves behind when it is done: the versions.
-const STAMP: &str = concat!(include_str!("../python/requirements.txt"), include_str!("../python/emulator.txt"));
+const STAMP: &str = concat!(include_str!("../scripts/requirements.txt"), include_str!("../scripts/emulator.txt"));
 
 /// A relative target directory is meant from here.
 const WORKSPACE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");

@@ -194,7 +194,7 @@ fn command(function: &Deployed, runtime: &Runtime) -> Result<Command> {
         }
         Handler::Python { directory, name: handler } => {
             let mut python = Command::new(Tools::find()?.python());
-            clean(&mut python, name).args(["-c", include_str!("../../python/bootstrap.py"), handler]);
+            clean(&mut python, name).args(["-c", include_str!("../../scripts/bootstrap.py"), handler]);
             python.env("PYTHONPATH", directory).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
             python
         }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::environment;
 use super::function::Function;
+use super::guard::Guard;
 use super::record::{Outcome, Record, Run};
 use crate::{ACCOUNT, REGION};
 
@@ -34,6 +35,7 @@ pub(super) struct Deployed {
     /// Events that have not ended.
     open: watch::Sender<usize>,
     tasks: Mutex<JoinSet<()>>,
+    guard: Arc<Guard>,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +72,7 @@ impl Event {
 }
 
 impl Deployed {
-    pub(super) fn new(name: &str, function: Function) -> Arc<Self> {
+    pub(super) fn new(name: &str, function: Function, guard: Arc<Guard>) -> Arc<Self> {
         Arc::new(Self {
             name: name.to_owned(),
             function,
@@ -80,6 +82,7 @@ impl Deployed {
             arrived: Notify::new(),
             open: watch::Sender::new(0),
             tasks: Mutex::default(),
+            guard,
         })
     }
 
@@ -196,11 +199,13 @@ impl Deployed {
     }
 
     pub(super) fn add_process(&self, pid: u32) {
+        self.guard.watch(pid);
         locked(&self.queue).pids.insert(pid);
     }
 
     /// Whether it had not been killed here.
     pub(super) fn remove_process(&self, pid: u32) -> bool {
+        self.guard.forget(pid);
         locked(&self.queue).pids.remove(&pid)
     }
 

@@ -1,7 +1,11 @@
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::json;
-use sidetask_aws_local::{Function, Outcome};
+use sidetask_aws_local::{Function, Lambda, Outcome};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use tokio::time::sleep;
 
 use crate::handlers::{NAME, handler, lambda, look, returned, told_to};
 
@@ -78,15 +82,12 @@ async fn an_environment_that_dies_while_it_polls_swallows_nothing() {
     assert!(lambda.runs(NAME).iter().all(|run| run.outcome.is_returned()));
 }
 
-/// A kill from outside may be noticed late.
 #[tokio::test]
 async fn an_environment_that_is_killed_while_it_runs_has_its_event_retried() {
     let lambda = lambda(handler().concurrency(1)).await;
     lambda.invoke(NAME, &look()).await.unwrap();
     lambda.send_event(NAME, json!({ "do": "sleep", "seconds": 2 }).to_string());
-    while !lambda.logs(NAME).contains("sleep") {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until_it_sleeps(&lambda).await;
     assert_eq!(lambda.kill_environments(NAME), 1);
     lambda.settled(NAME).await.unwrap();
     let runs = lambda.runs(NAME);
@@ -156,11 +157,50 @@ async fn a_function_that_cannot_start_fails_its_events() {
 async fn processes_end_with_their_lambda() {
     let lambda = lambda(handler()).await;
     let seen = lambda.invoke(NAME, &look()).await.unwrap();
-    let process = format!("/proc/{}", seen["pid"]);
     drop(lambda);
-    if cfg!(target_os = "linux") {
-        while std::fs::exists(&process).unwrap() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
+    until_it_ends(&seen["pid"].to_string()).await;
+}
+
+/// It runs itself, as the process that is killed.
+#[tokio::test]
+async fn processes_end_with_a_process_that_is_killed() {
+    const VICTIM: &str = "SIDETASK_AWS_LOCAL_VICTIM";
+    if std::env::var_os(VICTIM).is_some() {
+        let lambda = lambda(handler().timeout(Duration::from_secs(600)).concurrency(1)).await;
+        let seen = lambda.invoke(NAME, &look()).await.unwrap();
+        lambda.send_event(NAME, json!({ "do": "sleep", "seconds": 600 }).to_string());
+        until_it_sleeps(&lambda).await;
+        eprintln!("pid {}", seen["pid"]);
+        std::future::pending().await
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "lambda::processes_end_with_a_process_that_is_killed", "--nocapture"]);
+    command.env(VICTIM, "1").stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut victim = command.spawn().unwrap();
+    let mut lines = BufReader::new(victim.stderr.take().unwrap()).lines();
+    let pid = loop {
+        let line = lines.next_line().await.unwrap().expect("it ended");
+        if let Some(pid) = line.strip_prefix("pid ") {
+            break pid.to_owned();
         }
+    };
+    victim.kill().await.unwrap();
+    until_it_ends(&pid).await;
+}
+
+async fn until_it_sleeps(lambda: &Lambda) {
+    while !lambda.logs(NAME).contains("sleep") {
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The runner's own limit ends this. One that nobody has waited for is over as well. Only Linux tells.
+async fn until_it_ends(pid: &str) {
+    assert!(pid.parse::<u32>().is_ok(), "{pid}");
+    while let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) {
+        if stat.rsplit_once(')').is_some_and(|(_, rest)| rest.starts_with(" Z")) {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
     }
 }

@@ -13,7 +13,7 @@ async fn the_emulator_of_aws_runs_a_program() {
     let root = env!("CARGO_MANIFEST_DIR");
     let python = Tools::find().unwrap().python();
     let lines = ["#!/bin/sh", &format!("export PYTHONPATH={root}/tests/it PYTHONDONTWRITEBYTECODE=1")];
-    let run = format!("exec {} {root}/python/bootstrap.py handlers.handle", python.display());
+    let run = format!("exec {} {root}/scripts/bootstrap.py handlers.handle", python.display());
     fs::write(&program, [lines[0], lines[1], &run].join("\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let rie = Rie::start(&program, &[("COLOUR", "blue")]).await.unwrap();
