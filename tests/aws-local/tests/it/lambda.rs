@@ -73,7 +73,7 @@ async fn a_handler_that_dies_has_failed() {
 async fn an_environment_that_dies_while_it_polls_swallows_nothing() {
     let lambda = lambda(handler().concurrency(1)).await;
     let mut last = None;
-    for _ in 0..5 {
+    for _ in 0..40 {
         let seen = lambda.invoke(NAME, &look()).await.unwrap();
         assert_ne!(last, Some(seen["pid"].clone()));
         last = Some(seen["pid"].clone());
