@@ -9,6 +9,7 @@ use syn::{Attribute, Ident, LitStr};
 use crate::doc;
 use crate::function::{Argument, Function, Param};
 use crate::options::{Backoff, Options};
+use crate::parameters;
 
 /// The function, and all that is added to it. What is added may name nothing but `::sidetask`, `::core` and `::std`, and
 /// its variables are of the macro's own hygiene, so that no name in the user's code is in its way.
@@ -95,6 +96,7 @@ fn task_impl(function: &Function, options: &Options, args: &Ident) -> TokenStrea
     let name = &function.sig.ident;
     let output = &function.output.ty;
     let aliases = &options.aliases;
+    let parameters = parameters::names(function);
     let settings = settings(options);
     let states = function.states();
     // Without arguments, `null` is taken as well: it is what `Call::new(kind, ())` stores.
@@ -107,6 +109,7 @@ fn task_impl(function: &Function, options: &Options, args: &Ident) -> TokenStrea
         impl ::sidetask::TaskFunction for #name {
             const KIND: &'static str = <#name>::KIND;
             const ALIASES: &'static [&'static str] = &[#(#aliases),*];
+            const PARAMETERS: &'static [&'static str] = &[#(#parameters),*];
             type Args = #args_type;
             type Output = #output;
 
@@ -251,6 +254,7 @@ fn settings(options: &Options) -> TokenStream {
         Backoff::Expression(backoff) => quote!(#backoff),
     });
     let rate_limit = options.rate_limit.iter();
+    let to = options.destination.url().into_iter();
     quote! {
         #(.queue(#queue))*
         #(.max_attempts(#max_attempts))*
@@ -259,6 +263,7 @@ fn settings(options: &Options) -> TokenStream {
         #(.priority(#priority))*
         #(.backoff(#backoff))*
         #(.rate_limit(#rate_limit))*
+        #(.to(#to))*
     }
 }
 

@@ -5,10 +5,11 @@ use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
 use syn::{Expr, ExprLit, Ident, Lit, LitStr, Token, UnOp};
 
+use crate::destination::Destination;
 use crate::duration;
 use crate::faults::Faults;
 
-const KNOWN: &str = "name, aliases, queue, max_attempts, timeout, pool, priority, backoff, rate_limit";
+const OPTIONS: &str = "name, aliases, queue, max_attempts, timeout, pool, priority, backoff, rate_limit";
 
 /// The longest name that a store takes, in bytes.
 const NAME_BYTES: usize = 256;
@@ -25,6 +26,7 @@ pub(crate) struct Options {
     pub(crate) priority: Option<i16>,
     pub(crate) backoff: Option<Backoff>,
     pub(crate) rate_limit: Option<Expr>,
+    pub(crate) destination: Destination,
 }
 
 pub(crate) enum Backoff {
@@ -33,9 +35,9 @@ pub(crate) enum Backoff {
 }
 
 impl Options {
-    /// Reads every option; those that cannot be used become `faults`.
-    pub(crate) fn parse(tokens: TokenStream, faults: &mut Faults) -> Self {
-        let mut options = Self::default();
+    /// Reads every option of an attribute, which may be of one `service`; those that cannot be used become `faults`.
+    pub(crate) fn parse(tokens: TokenStream, service: Option<&str>, faults: &mut Faults) -> Self {
+        let mut options = Self { destination: Destination::of(service), ..Self::default() };
         let mut seen: Vec<Ident> = Vec::new();
         let parsed = Parser::parse2(
             |input: ParseStream<'_>| {
@@ -59,6 +61,7 @@ impl Options {
         if let Err(error) = parsed {
             faults.push(error);
         }
+        options.destination.check(faults);
         options
     }
 
@@ -73,18 +76,19 @@ impl Options {
             "priority" => self.priority = priority(&value, faults),
             "backoff" => self.backoff = backoff(value, faults),
             "rate_limit" => self.rate_limit = rate_limit(value, faults),
-            _ => {}
+            _ => self.destination.set(option, &value, faults),
         }
     }
 }
 
 fn option_name(input: ParseStream<'_>) -> syn::Result<Ident> {
-    let expected = |place| syn::Error::new(place, format!("expected `option = value`: the options are {KNOWN}"));
+    let known = format!("{OPTIONS}, {}", Destination::OPTIONS);
+    let expected = |place| syn::Error::new(place, format!("expected `option = value`: the options are {known}"));
     let option = input.call(Ident::parse_any).map_err(|error| expected(error.span()))?;
-    if KNOWN.split(", ").any(|known| option == known) {
+    if known.split(", ").any(|known| option == known) {
         return Ok(option);
     }
-    Err(syn::Error::new_spanned(&option, format!("`#[task]` has no option `{option}`: the options are {KNOWN}")))
+    Err(syn::Error::new_spanned(&option, format!("`#[task]` has no option `{option}`: the options are {known}")))
 }
 
 fn option_value(option: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
@@ -103,7 +107,7 @@ fn aliases(value: &Expr, faults: &mut Faults) -> Vec<LitStr> {
     array.elems.iter().filter_map(|alias| name("an alias", alias, faults)).collect()
 }
 
-fn name(what: &str, value: &Expr, faults: &mut Faults) -> Option<LitStr> {
+pub(crate) fn name(what: &str, value: &Expr, faults: &mut Faults) -> Option<LitStr> {
     let Some(text) = text(value) else {
         faults.add(value, format!("{what} must be a string literal"));
         return None;
@@ -166,7 +170,7 @@ fn checked_duration(text: &LitStr, faults: &mut Faults) -> Option<Duration> {
     duration::parse(&text.value()).map_err(|message| faults.add(text, message)).ok()
 }
 
-fn text(value: &Expr) -> Option<&LitStr> {
+pub(crate) fn text(value: &Expr) -> Option<&LitStr> {
     match plain(value) {
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
         _ => None,
@@ -182,7 +186,7 @@ fn whole_number(value: &Expr) -> Option<i64> {
 }
 
 /// The value without the invisible group that a `macro_rules!` variable puts around it.
-fn plain(value: &Expr) -> &Expr {
+pub(crate) fn plain(value: &Expr) -> &Expr {
     match value {
         Expr::Group(group) => plain(&group.expr),
         other => other,
@@ -195,7 +199,7 @@ mod tests {
 
     fn faults_of(options: &str) -> String {
         let mut faults = Faults::default();
-        Options::parse(options.parse().unwrap(), &mut faults);
+        Options::parse(options.parse().unwrap(), None, &mut faults);
         faults.into_compile_errors().map(|errors| errors.to_string()).unwrap_or_default()
     }
 
@@ -204,7 +208,7 @@ mod tests {
         let mut faults = Faults::default();
         let options = r#"name = "mail.welcome", aliases = ["a", "b"], queue = "mail", max_attempts = 5,
             timeout = "30s", pool = "smtp", priority = -3, backoff = "5s","#;
-        let options = Options::parse(options.parse().unwrap(), &mut faults);
+        let options = Options::parse(options.parse().unwrap(), None, &mut faults);
         assert!(faults.into_compile_errors().is_none());
         assert_eq!(options.name.unwrap().value(), "mail.welcome");
         assert_eq!(options.aliases.iter().map(LitStr::value).collect::<Vec<_>>(), ["a", "b"]);
@@ -219,7 +223,7 @@ mod tests {
     fn a_backoff_may_be_any_expression() {
         let mut faults = Faults::default();
         let options = "backoff = Backoff::exponential(FIRST, LONGEST)".parse().unwrap();
-        let options = Options::parse(options, &mut faults);
+        let options = Options::parse(options, None, &mut faults);
         assert!(faults.into_compile_errors().is_none());
         assert!(matches!(options.backoff, Some(Backoff::Expression(_))));
     }
@@ -234,7 +238,8 @@ mod tests {
     #[test]
     fn each_wrong_option_is_told_what_to_do() {
         let table = [
-            ("service = \"x\"", "the options are name, aliases"),
+            ("retries = 5", "the options are name, aliases"),
+            ("retries = 5", "rate_limit, to, service"),
             ("blocking", "has no option `blocking`"),
             ("\"mail\"", "expected `option = value`"),
             ("queue", "`queue` needs a value"),

@@ -64,7 +64,7 @@ pub use sidetask_core::{
     Registration, Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind,
     TaskFunction, TaskOptions, Timestamp, When, Work, WorkerId,
 };
-pub use sidetask_macros::task;
+pub use sidetask_macros::{task, task_sns};
 pub use task::{IntoTask, Retry, Running, Task};
 pub use tasks::{Failure, OnError, Results, TaskKey, Tasks, TasksError, TasksHandle};
 pub use worker::{GivenBack, Retention, ShutdownReport, Worker, WorkerBuilder, WorkerQueue, WorkerStats};

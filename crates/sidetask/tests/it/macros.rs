@@ -7,8 +7,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use sidetask::{
     Backoff, Call, CancelToken, Context, Definition, Json, Registry, StateMap, TaskError, TaskErrorKind, TaskFunction,
-    Work, task,
+    Work, task, task_sns,
 };
+
+use crate::kit::{Kit, over_stores, soon};
 
 #[derive(Clone)]
 struct Greeting(&'static str);
@@ -179,6 +181,59 @@ fn options_are_those_of_the_attribute_or_the_defaults() {
     let options = Definition::of::<sum>().options().clone();
     assert_eq!((&*options.queue, options.max_attempts, options.priority, options.timeout), ("default", 20, 0, None));
     assert_eq!(format!("{:?}", options.backoff), format!("{:?}", Backoff::default()));
+}
+
+#[test]
+fn the_names_of_the_stored_arguments_are_known_in_their_order() {
+    let table: [(Definition, &[&str]); 5] = [
+        (Definition::of::<greet>(), &["name", "marks"]),
+        (Definition::of::<sum>(), &["numbers"]),
+        (Definition::of::<nothing>(), &[]),
+        (Definition::of::<r#match>(), &["type"]),
+        (Definition::of::<renamed>(), &["path", "width"]),
+    ];
+    for (definition, names) in table {
+        assert_eq!(definition.parameters(), names, "{}", definition.kind());
+    }
+}
+
+#[task(to = "sqs:https://sqs.eu-west-1.amazonaws.com/1/mail")]
+async fn sent_whole() {}
+
+#[task(remote_aws_lambda_function_name = "thumbs:live", remote_aws_region = "eu-west-1")]
+async fn sent_in_parts() {}
+
+#[task_sns(capture_response = true, queue = "mail")]
+async fn published(a: u8, b: u8) -> u8 {
+    a + b
+}
+
+#[test]
+fn a_destination_is_that_of_the_attribute_or_none() {
+    let to = |definition: Definition| definition.options().to.clone().map(std::borrow::Cow::into_owned);
+    let table = [
+        (Definition::of::<sum>(), None),
+        (Definition::of::<sent_whole>(), Some("sqs:https://sqs.eu-west-1.amazonaws.com/1/mail")),
+        (Definition::of::<sent_in_parts>(), Some("lambda:thumbs:live?region=eu-west-1")),
+        (Definition::of::<published>(), Some("sns:?capture=true")),
+    ];
+    for (definition, expected) in table {
+        let kind = definition.kind().to_owned();
+        assert_eq!(to(definition).as_deref(), expected, "{kind}");
+    }
+    assert_eq!(&*published::options().queue, "mail");
+}
+
+over_stores! {
+    a_store_takes_no_notice_of_destinations,
+}
+
+async fn a_store_takes_no_notice_of_destinations(kit: Kit) {
+    let mut registry = Registry::new();
+    registry.add::<published>();
+    let _worker = kit.client.worker().registry(registry).queue("mail", 1).start().await.unwrap();
+    let job = kit.client.enqueue(published::call(1, 2).to("lambda:elsewhere")).await.unwrap();
+    assert_eq!(soon(job.output()).await.unwrap(), 3);
 }
 
 mod backoffs {

@@ -1,9 +1,9 @@
 //! Each option that cannot be used says what would do.
 #![allow(unused)]
 
-use sidetask::task;
+use sidetask::{task, task_sns};
 
-#[task(service = "mail")]
+#[task(retries = 5)]
 async fn unknown() {}
 
 #[task(queue = "mail", queue = "post")]
@@ -38,6 +38,24 @@ async fn too_large() {}
 
 #[task(rate_limit = "10/s")]
 async fn no_expression() {}
+
+#[task(to = "thumbnails")]
+async fn no_url() {}
+
+#[task(to = "lambda:thumbnails", remote_aws_region = "eu-west-1", capture_response = true)]
+async fn two_destinations() {}
+
+#[task(service = "mail")]
+async fn unknown_service() {}
+
+#[task_sns(service = "lambda")]
+async fn another_service() {}
+
+#[task_sns(to = "sns:topic")]
+async fn another_destination() {}
+
+#[task(capture_response = "yes")]
+async fn neither_true_nor_false() {}
 
 #[task(queue)]
 async fn no_value() {}
