@@ -4,12 +4,13 @@
 //! itself costs.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sidetask::core::{Claim, IdSource, Joining, Want, WorkerId};
-use sidetask::{Call, Client, Error, Kinds};
+use sidetask::{Call, Error, Kinds, Store};
 
-use crate::jobs::{call, client};
+use crate::jobs::{call, client, store_of};
 use crate::report::{Figures, percentile};
 
 const CLAIMS: usize = 400;
@@ -23,7 +24,7 @@ pub(crate) struct Stores {
 }
 
 struct Waiting {
-    client: Client,
+    store: Arc<dyn Store>,
     worker: WorkerId,
 }
 
@@ -62,17 +63,18 @@ impl Waiting {
         for from in (0..now).step_by(CHUNK) {
             client.enqueue_many((from..now.min(from + CHUNK)).map(|_| call())).await?;
         }
-        let worker = IdSource::new().worker(client.store().clock().now());
+        let store = store_of(&client)?;
+        let worker = IdSource::new().worker(store.clock().now());
         let joining = Joining { worker, name: "bench".into(), lease: Duration::from_secs(86_400) };
-        client.store().join(joining).await?;
-        Ok(Self { client, worker })
+        store.join(joining).await?;
+        Ok(Self { store, worker })
     }
 
     async fn claim(&self) -> Result<f64, Error> {
         let wants = vec![Want { queue: "default".into(), limit: 1 }];
         let kinds = Kinds::from_iter([crate::jobs::noop::KIND]);
         let begun = Instant::now();
-        let claimed = self.client.store().claim(Claim { worker: self.worker, kinds, wants }).await?;
+        let claimed = self.store.claim(Claim { worker: self.worker, kinds, wants }).await?;
         let elapsed = begun.elapsed().as_secs_f64();
         assert_eq!(claimed.len(), 1);
         Ok(elapsed)

@@ -1,8 +1,9 @@
 //! The job that everything is measured with: it carries 250 bytes and does nothing.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use sidetask::{Call, Client, Error, task};
+use sidetask::{Call, Client, Error, Store, task};
 
 pub(crate) const PAYLOAD_BYTES: usize = 250;
 
@@ -17,4 +18,8 @@ pub(crate) fn call() -> Call<()> {
 
 pub(crate) async fn client(database: &Path) -> Result<Client, Error> {
     sidetask::connect(format!("sqlite:{}", database.display())).await
+}
+
+pub(crate) fn store_of(client: &Client) -> Result<Arc<dyn Store>, Error> {
+    client.store().cloned().ok_or_else(|| Error::unsupported("only a store can be measured"))
 }

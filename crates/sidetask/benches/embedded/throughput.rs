@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use sidetask::core::Event;
+use sidetask::core::{Event, Events};
 use sidetask::{Client, Error, State};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::jobs::{call, client};
+use crate::jobs::{call, client, store_of};
 use crate::report::{Figures, per_second};
 
 const PRODUCERS: usize = 64;
@@ -58,7 +58,8 @@ pub(crate) async fn end_to_end(dir: &Path, figures: &mut Figures) -> Result<(), 
     let client = client(&dir.join("end.db")).await?;
     let worker = client.worker().queue("default", PRODUCERS).start().await?;
     let in_flight = Arc::new(Semaphore::new(PRODUCERS));
-    let completed = tokio::spawn(release(client.clone(), Arc::clone(&in_flight)));
+    let events = store_of(&client)?.listen();
+    let completed = tokio::spawn(release(events, Arc::clone(&in_flight)));
 
     let begun = Instant::now();
     let mut producers = JoinSet::new();
@@ -86,8 +87,7 @@ async fn produce(client: Client, jobs: usize, in_flight: Option<Arc<Semaphore>>)
 }
 
 /// Makes room for another job with each one that is completed.
-async fn release(client: Client, in_flight: Arc<Semaphore>) -> usize {
-    let mut events = client.store().listen();
+async fn release(mut events: Events, in_flight: Arc<Semaphore>) -> usize {
     let completed = AtomicUsize::new(0);
     while let Some(batch) = events.next().await {
         let finished = batch.iter().filter(|event| matches!(event, Event::Finished { .. })).count();
