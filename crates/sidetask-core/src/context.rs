@@ -14,6 +14,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Context(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: Arc<str>,
     attempt: u32,
@@ -25,6 +26,7 @@ struct Inner {
 }
 
 /// What stands behind an attempt.
+#[derive(Clone)]
 enum Held {
     Nothing,
     Job(Token, Arc<dyn Store>),
@@ -67,21 +69,17 @@ impl Context {
         Self(Arc::new(Inner { kind, attempt, max_attempts, cancel, held, response_id: None, deadline: None }))
     }
 
-    /// The same attempt, its result kept under this id. For those who run attempts, before they hand the context out.
+    /// The same attempt, its result kept under this id. For those who run attempts; clones made before do not know it.
     #[must_use]
     pub fn with_response_id(mut self, id: impl Into<Arc<str>>) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.response_id = Some(id.into());
-        }
+        Arc::make_mut(&mut self.0).response_id = Some(id.into());
         self
     }
 
-    /// The same attempt, to be done by then. For those who run attempts, before they hand the context out.
+    /// The same attempt, to be done by then. For those who run attempts; clones made before do not know it.
     #[must_use]
     pub fn with_deadline(mut self, deadline: Deadline) -> Self {
-        if let Some(inner) = Arc::get_mut(&mut self.0) {
-            inner.deadline = Some(deadline);
-        }
+        Arc::make_mut(&mut self.0).deadline = Some(deadline);
         self
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Clock, Context, Deadline, Definition, Error, Json, Registry, StateMap, TaskError, TaskErrorKind, Work,
+    Clock, Context, Deadline, Definition, Error, Json, Registry, StateMap, TaskError, TaskErrorKind, Timestamp, Work,
 };
 
 use crate::panics::{Caught, Panic, catch};
@@ -78,8 +78,8 @@ impl Executor {
     }
 
     /// Runs one attempt: the function with these arguments, for at most `limit`, or its kind's own
-    /// [`timeout`](crate::TaskOptions::timeout) where that is `None`. The context's [`deadline`](Context::deadline) is
-    /// told to the function, not enforced: give it as the limit as well.
+    /// [`timeout`](crate::TaskOptions::timeout) where that is `None`. The function is told the earlier of that
+    /// and the context's own [`deadline`](Context::deadline), which is not enforced: give it as the limit as well.
     ///
     /// The outcome is `Completed`, `Failed` (an error, a panic, the end of its time), `RetryAfter`, `Permanent` (also for
     /// an output over the limit), `Cancelled`, `Snoozed` as the function asked, or `Released` where its blocking pool was
@@ -95,80 +95,88 @@ impl Executor {
         context: Context,
         limit: Option<Duration>,
     ) -> Outcome {
-        self.run_with(definition, args, context, limit, || ()).await
+        let kind = context.kind().into();
+        self.run_with(&kind, definition, args, context, limit, || || ()).await
     }
 
-    /// Runs one attempt. A function that blocks begins with `occupy`, on its own thread, and drops what that answers when
-    /// it really ends, whether or not somebody waits.
-    pub(crate) async fn run_with<G: 'static>(
+    /// Runs one attempt of the context's `kind`. For a function that blocks, `on_thread` is called when it goes to its
+    /// pool; what that answers is called on the thread when the function begins there, and what that one answers is
+    /// dropped when the function really ends, whether or not somebody waits.
+    pub(crate) async fn run_with<O, G>(
         &self,
+        kind: &Arc<str>,
         definition: &Definition,
         args: &Json,
         context: Context,
         limit: Option<Duration>,
-        occupy: impl FnOnce() -> G + Send + 'static,
-    ) -> Outcome {
-        let kind: Arc<str> = context.kind().into();
+        on_thread: impl FnOnce() -> O,
+    ) -> Outcome
+    where
+        O: FnOnce() -> G + Send + 'static,
+    {
         // Showing and dropping a user's error may panic as well, when the function itself has ended.
-        let caught = Caught::new(Box::pin(self.attempt(Arc::clone(&kind), definition, args, context, limit, occupy)));
-        let subject = || Subject::Job(Arc::clone(&kind), definition.place());
+        let caught = Caught::new(Box::pin(self.attempt(kind, definition, args, context, limit, on_thread)));
+        let subject = || Subject::Job(Arc::clone(kind), definition.place());
         let ended = Watched::new(caught, subject).await;
-        ended.unwrap_or_else(|panic| Outcome::Failed(panicked(&kind, &panic).to_string()))
+        ended.unwrap_or_else(|panic| Outcome::Failed(panicked(kind, &panic).to_string()))
     }
 
-    async fn attempt<G: 'static>(
+    async fn attempt<O, G>(
         &self,
-        kind: Arc<str>,
+        kind: &Arc<str>,
         definition: &Definition,
         args: &Json,
         context: Context,
         limit: Option<Duration>,
-        occupy: impl FnOnce() -> G + Send + 'static,
-    ) -> Outcome {
+        on_thread: impl FnOnce() -> O,
+    ) -> Outcome
+    where
+        O: FnOnce() -> G + Send + 'static,
+    {
         let limit = limit.or(definition.options().timeout);
         let cancel = context.cancel_token().clone();
         let context = self.with_deadline(context, limit);
         let work = match catch(|| definition.run(args, context, &self.0.states)) {
             Ok(Ok(work)) => work,
-            Ok(Err(error)) => return not_begun(&kind, &error),
-            Err(panic) => return Outcome::Failed(panicked(&kind, &panic).to_string()),
+            Ok(Err(error)) => return not_begun(kind, &error),
+            Err(panic) => return Outcome::Failed(panicked(kind, &panic).to_string()),
         };
         let ended = match work {
             Work::Async(future) => {
                 let caught = Caught::new(future);
-                self.within(limit, async { caught.await.map_err(|panic| panicked(&kind, &panic)) }).await
+                self.within(limit, async { caught.await.map_err(|panic| panicked(kind, &panic)) }).await
             }
             Work::Blocking(f) => {
                 let pool = BlockingPool::of_task(definition.options(), || self.0.pool.clone());
-                let is_cancelled = cancel.clone();
-                let on_thread = move || {
-                    let _occupied = occupy();
-                    if is_cancelled.is_cancelled() {
+                let (occupy, cancel) = (on_thread(), cancel.clone());
+                let function = move || {
+                    if cancel.is_cancelled() {
                         return Err(TaskError::cancel("it was cancelled before it began"));
                     }
+                    let _occupied = occupy();
                     f()
                 };
-                self.within(limit, pool.run_named(Arc::clone(&kind), on_thread)).await
+                self.within(limit, pool.run_named(Arc::clone(kind), function)).await
             }
             _ => Some(Ok(Err(TaskError::new("this executor does not know how to run this sort of task")))),
         };
         match ended {
-            Some(ended) => self.outcome_of(ended, &kind),
+            Some(ended) => self.outcome_of(ended, kind),
             None => {
                 // A blocking function cannot be stopped, only told.
                 cancel.cancel();
-                Outcome::Failed(Error::timed_out(&kind, limit.unwrap_or_default()).to_string())
+                Outcome::Failed(Error::timed_out(kind, limit.unwrap_or_default()).to_string())
             }
         }
     }
 
     fn with_deadline(&self, context: Context, limit: Option<Duration>) -> Context {
-        match limit {
-            Some(limit) if context.deadline().is_none() => {
-                let clock = Arc::clone(&self.0.clock);
-                context.with_deadline(Deadline { at: clock.now().after(limit), clock })
-            }
-            _ => context,
+        let Some(limit) = limit else { return context };
+        let clock = Arc::clone(&self.0.clock);
+        let at = clock.now().after(limit);
+        match context.deadline() {
+            Some(earlier) if Timestamp::from(earlier) <= at => context,
+            _ => context.with_deadline(Deadline { at, clock }),
         }
     }
 

@@ -45,7 +45,7 @@ impl<T: Send + 'static> Task<T> {
             if let Some(limiter) = &limiter {
                 lent.unless_stopped(limiter.queue().permit(&SystemClock)).await?;
             }
-            let attempt = Attempt { label, number: used + 1, max_attempts: retry.max_attempts, lent };
+            let attempt = Attempt { label, number: used + 1, max_attempts: retry.max_attempts, timeout, lent };
             let caught = Catch::new(body.attempt(attempt));
             let watched = Watched::new(caught, || Subject::Task(label.clone(), plan.place));
             let ended = match in_time(timeout, label, watched).await {

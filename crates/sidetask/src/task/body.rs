@@ -73,6 +73,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) label: &'a Label,
     pub(crate) number: u32,
     pub(crate) max_attempts: u32,
+    pub(crate) timeout: Option<Duration>,
     pub(crate) lent: &'a Lent,
 }
 

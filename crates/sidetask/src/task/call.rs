@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use sidetask_core::{Call, TaskError};
-use sidetask_core::{CancelToken, Clock, Context, Definition, Error, Json, NewJob, SystemClock, Work};
+use sidetask_core::{CancelToken, Clock, Context, Deadline, Definition, Error, Json, NewJob, SystemClock, Work};
 
 use super::blocking::end_of;
 use super::body::{Attempt, Body, BoxFuture, Ended, Plan};
@@ -66,13 +66,22 @@ impl<T: DeserializeOwned + Send + 'static> Body<T> for Called<T> {
             // An attempt is given up when its time is over or nobody waits for it any more.
             let token = CancelToken::new();
             let running = CancelOnDrop::new(token.clone());
-            let cx = Context::in_process(&*job.kind, of.number, of.max_attempts, token.clone());
-            let work = definition.run(&job.args, cx, &of.lent.states)?;
+            let work = definition.run(&job.args, context(of, &job.kind, &token), &of.lent.states)?;
             let pool = BlockingPool::of_task(definition.options(), || of.lent.pool());
             let output = run(work, of, &pool, &token).await?;
             running.disarm();
             output.decode().map_err(Ended::Refused)
         })
+    }
+}
+
+fn context(of: Attempt<'_>, kind: &str, token: &CancelToken) -> Context {
+    let context = Context::in_process(kind, of.number, of.max_attempts, token.clone());
+    match of.timeout {
+        Some(limit) => {
+            context.with_deadline(Deadline { at: SystemClock.now().after(limit), clock: Arc::new(SystemClock) })
+        }
+        None => context,
     }
 }
 

@@ -96,7 +96,7 @@ fn panicked(panic: &Panic, label: &Label) -> Ended {
 /// It is the only attempt, unless it asks to run later.
 fn end(ended: Result<(), Ended>, label: &Label) -> PlainEnd {
     let Err(ended) = ended else { return PlainEnd::Over(Ok(())) };
-    let attempt = Attempt { label, number: 1, max_attempts: 1, lent: &Lent::default() };
+    let attempt = Attempt { label, number: 1, max_attempts: 1, timeout: None, lent: &Lent::default() };
     match after(ended, attempt, || Duration::ZERO) {
         Ok((wait, _)) => PlainEnd::Again(wait),
         Err(ended) => PlainEnd::Over(error_of(ended, label).map_or(Ok(()), Err)),

@@ -33,13 +33,12 @@ pub(super) fn begin(shared: &Arc<Shared>, job: Claimed, place: Place) {
 
 async fn attempt(shared: Arc<Shared>, job: Claimed, cancel: CancelToken, place: Place) {
     let definition = shared.executor.find(&job.kind).cloned();
-    // Shared with a function that blocks, which keeps it until it really ends.
-    let place = Arc::new(place);
+    let mut place = Some(place);
     let (outcome, retry_in) = match definition {
         Some(definition) => {
-            let outcome = match admitted(&shared, &definition, &job, &cancel, &place).await {
+            let outcome = match admitted(&shared, &definition, &job, &cancel, place.as_ref()).await {
                 Ok(limiter) => {
-                    let outcome = run(&shared, &definition, &job, cancel, &place).await;
+                    let outcome = run(&shared, &definition, &job, cancel, &mut place).await;
                     if let Some(limiter) = limiter {
                         heed(&shared, &limiter, &outcome);
                     }
@@ -70,13 +69,16 @@ async fn run(
     definition: &Definition,
     job: &Claimed,
     cancel: CancelToken,
-    place: &Arc<Place>,
+    place: &mut Option<Place>,
 ) -> Outcome {
-    let context =
-        Context::of_job(job.token, Arc::clone(&job.kind), job.max_attempts, cancel, Arc::clone(&shared.store));
-    let (running, token, place) = (Arc::clone(&shared.running), job.token, Arc::clone(place));
-    let occupy = move || (place, running.occupy(token));
-    match shared.executor.run_with(definition, &job.args, context, job.timeout, occupy).await {
+    let kind = &job.kind;
+    let context = Context::of_job(job.token, Arc::clone(kind), job.max_attempts, cancel, Arc::clone(&shared.store));
+    // A function that blocks takes its place along, and keeps it until it really ends.
+    let on_thread = || {
+        let (running, token, place) = (Arc::clone(&shared.running), job.token, place.take());
+        move || (running.occupy(token), place)
+    };
+    match shared.executor.run_with(kind, definition, &job.args, context, job.timeout, on_thread).await {
         Outcome::Released(wait) => Outcome::Released(shared.jittered(wait)),
         outcome => outcome,
     }

@@ -18,11 +18,11 @@ pub(super) async fn admitted(
     definition: &Definition,
     job: &Claimed,
     cancel: &CancelToken,
-    place: &Place,
+    place: Option<&Place>,
 ) -> Result<Option<Arc<Limiter>>, Outcome> {
     let Some(limit) = &definition.options().rate_limit else { return Ok(None) };
     let limiter = rate::limiter(limit).map_err(|error| Outcome::Failed(error.to_string()))?;
-    let waits = place.wait();
+    let waits = place.and_then(Place::wait);
     loop {
         match limiter.admit(job.token.job, shared.clock.elapsed(), waits.is_some()) {
             Admission::Begin => return Ok(Some(limiter)),

@@ -5,6 +5,8 @@
 mod blocking;
 mod calls;
 mod client;
+mod context;
+mod executor;
 mod faulty;
 mod groups;
 mod kit;
