@@ -7,6 +7,8 @@ mod arn;
 mod destination;
 #[cfg(feature = "__sdk")]
 mod dispatch;
+#[cfg(feature = "__sdk")]
+mod failure;
 #[cfg(feature = "handler")]
 pub mod lambda;
 mod message;

@@ -10,7 +10,10 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::tls;
+use sidetask::Error;
 use tokio::sync::OnceCell;
+
+use crate::account;
 
 /// Keys to sign requests with, in place of what the environment has.
 #[derive(Clone)]
@@ -49,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) credentials: Option<Credentials>,
     /// How often one request is tried, the first time included.
     pub(crate) tries: Option<u32>,
+    /// How long one of these tries may take.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -59,6 +63,7 @@ pub(crate) struct Sdk(Arc<Inner>);
 struct Inner {
     settings: Settings,
     config: OnceCell<SdkConfig>,
+    account: OnceCell<String>,
     #[cfg(feature = "lambda")]
     lambda: ByRegion<aws_sdk_lambda::Client>,
     #[cfg(feature = "sns")]
@@ -79,6 +84,7 @@ impl Sdk {
         Self(Arc::new(Inner {
             settings,
             config: OnceCell::new(),
+            account: OnceCell::new(),
             #[cfg(feature = "lambda")]
             lambda: Mutex::default(),
             #[cfg(feature = "sns")]
@@ -99,6 +105,12 @@ impl Sdk {
     /// The region that requests go to where nothing else is said.
     pub(crate) async fn region(&self) -> Option<String> {
         self.config().await.region().map(ToString::to_string)
+    }
+
+    /// The number of the account that the credentials are of, asked once.
+    pub(crate) async fn account(&self) -> Result<&str, Error> {
+        let ask = || async { account::ask(&aws_sdk_sts::Client::new(self.config().await)).await };
+        self.0.account.get_or_try_init(ask).await.map(String::as_str)
     }
 
     async fn in_region(&self, region: Option<&str>) -> SdkConfig {
@@ -175,7 +187,7 @@ async fn load(settings: &Settings) -> SdkConfig {
         loader = loader.retry_config(RetryConfig::standard().with_max_attempts(tries));
     }
     if let Some(timeout) = settings.timeout {
-        loader = loader.timeout_config(TimeoutConfig::builder().operation_timeout(timeout).build());
+        loader = loader.timeout_config(TimeoutConfig::builder().operation_attempt_timeout(timeout).build());
     }
     loader.load().await
 }

@@ -1,0 +1,154 @@
+//! What the SDK's errors mean here.
+
+use std::error::Error as StdError;
+use std::fmt::Display;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use sidetask::Error;
+
+/// Says of a failed request what was asked of what, such as "invoke function `mailer:live`", and what follows:
+/// [`is_refused`](Error::is_refused) where asking again will not help, else [`is_storage`](Error::is_storage), in which
+/// case it may have been done, and [`is_busy`](Error::is_busy) where AWS wants fewer requests.
+pub(crate) fn failure<E>(asked: impl Display, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+{
+    let code = error.as_service_error().and_then(|said| said.code()).unwrap_or("no code").to_owned();
+    let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+    let class = match &error {
+        SdkError::ServiceError(_) => Class::of_answer(status, &code),
+        SdkError::ConstructionFailure(_) => return refused_here(&asked, error),
+        _ => return unanswered(&asked, error),
+    };
+    class.error(&asked, &code, source(error))
+}
+
+/// The same for one entry of a batch that failed while the request as such was accepted.
+pub(crate) fn entry_failure(asked: impl Display, at_fault: bool, code: &str, message: Option<&str>) -> Error {
+    let source = message.unwrap_or("no reason was given").to_owned();
+    Class::of_entry(at_fault, code).error(&asked, code, source.into())
+}
+
+/// Whether an entry of a batch may be accepted when it is sent again.
+pub(crate) fn entry_may_succeed(at_fault: bool, code: &str) -> bool {
+    !matches!(Class::of_entry(at_fault, code), Class::Refused)
+}
+
+enum Class {
+    Busy,
+    Failed,
+    Refused,
+}
+
+impl Class {
+    fn of_answer(status: u16, code: &str) -> Self {
+        match status {
+            _ if is_throttling(code) => Self::Busy,
+            429 => Self::Busy,
+            // A request that took too long; a function that is being made or changed.
+            408 | 409 | 500.. => Self::Failed,
+            _ => Self::Refused,
+        }
+    }
+
+    fn of_entry(at_fault: bool, code: &str) -> Self {
+        match at_fault {
+            _ if is_throttling(code) => Self::Busy,
+            true => Self::Refused,
+            false => Self::Failed,
+        }
+    }
+
+    fn error(self, asked: &dyn Display, code: &str, source: Box<dyn StdError + Send + Sync>) -> Error {
+        match self {
+            Self::Busy => {
+                Error::storage_busy(format!("AWS was asked too often to {asked} ({code}): ask more slowly"), source)
+            }
+            Self::Failed => Error::storage(format!("AWS failed to {asked} ({code}): asking again may succeed"), source),
+            Self::Refused => {
+                let advice = "check the name, the region, and what these credentials may do";
+                Error::refused(format!("AWS refused to {asked} ({code}): {advice}"), source)
+            }
+        }
+    }
+}
+
+/// Services answer these with 400, 403, 429 or 503.
+fn is_throttling(code: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "BandwidthLimitExceeded",
+        "OverLimit",
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "ReduceRequestRate",
+        "RequestLimitExceeded",
+        "SlowDown",
+        "TooManyRequestsException",
+    ];
+    code.contains("Throttl") || OTHERS.contains(&code)
+}
+
+fn refused_here<E>(asked: &dyn Display, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: StdError + Send + Sync + 'static,
+{
+    Error::refused(format!("the request to {asked} could not be made: check what it is made of"), source(error))
+}
+
+fn unanswered<E>(asked: &dyn Display, error: SdkError<E, HttpResponse>) -> Error
+where
+    E: StdError + Send + Sync + 'static,
+{
+    let what = match &error {
+        SdkError::TimeoutError(_) => "did not answer in time when asked",
+        SdkError::DispatchFailure(_) => "could not be reached",
+        _ => "gave an answer that cannot be read when asked",
+    };
+    Error::storage(format!("AWS {what} to {asked}: it may have been done or not"), source(error))
+}
+
+/// The cause without the answer around it, which may hold what was sent.
+fn source<E>(error: SdkError<E, HttpResponse>) -> Box<dyn StdError + Send + Sync>
+where
+    E: StdError + Send + Sync + 'static,
+{
+    match error.into_source() {
+        Ok(source) => source,
+        Err(error) => error.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_classified_by_its_status_and_code() {
+        let said = |status, code: &str| Class::of_answer(status, code).error(&"do it", code, "why".into());
+        for (status, code) in [(429, "Any"), (400, "ThrottlingException"), (503, "SlowDown"), (403, "OverLimit")] {
+            assert!(said(status, code).is_busy(), "{status} {code}");
+        }
+        for (status, code) in
+            [(500, "ServiceException"), (503, "ServiceUnavailable"), (409, "ResourceConflictException")]
+        {
+            let error = said(status, code);
+            assert!(error.is_storage() && !error.is_busy(), "{status} {code}");
+        }
+        for (status, code) in [(404, "ResourceNotFoundException"), (403, "AccessDenied"), (400, "ValidationException")]
+        {
+            let error = said(status, code);
+            assert!(error.is_refused(), "{status} {code}");
+            assert!(error.to_string().contains(&format!("refused to do it ({code})")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_sent_again_unless_its_sender_is_at_fault() {
+        assert!(entry_may_succeed(false, "InternalError"));
+        assert!(entry_may_succeed(true, "RequestThrottled"));
+        assert!(!entry_may_succeed(true, "InvalidMessageContents"));
+        assert!(entry_failure("send", true, "InvalidMessageContents", None).is_refused());
+    }
+}
