@@ -34,13 +34,14 @@ impl Arn {
 
 /// The partition that a region is in. Regions of partitions that are not known here are taken for `aws`.
 pub(crate) fn partition_of(region: &str) -> &'static str {
-    const PREFIXES: [(&str, &str); 6] = [
+    const PREFIXES: [(&str, &str); 7] = [
         ("cn-", "aws-cn"),
         ("us-gov-", "aws-us-gov"),
         ("us-iso-", "aws-iso"),
         ("us-isob-", "aws-iso-b"),
         ("eu-isoe-", "aws-iso-e"),
         ("us-isof-", "aws-iso-f"),
+        ("eusc-", "aws-eusc"),
     ];
     PREFIXES.iter().find(|(prefix, _)| region.starts_with(prefix)).map_or("aws", |(_, partition)| partition)
 }

@@ -5,7 +5,7 @@
 mod account;
 mod arn;
 mod destination;
-#[cfg(feature = "__sdk")]
+#[cfg(any(feature = "lambda", feature = "sns", feature = "sqs"))]
 mod dispatch;
 #[cfg(feature = "__sdk")]
 mod failure;
@@ -18,11 +18,12 @@ mod payload;
 mod responses;
 #[cfg(feature = "__sdk")]
 mod sdk;
+mod target;
 pub mod zappa;
 
 pub use arn::Arn;
 pub use destination::{Destination, Service};
-#[cfg(feature = "__sdk")]
+#[cfg(any(feature = "lambda", feature = "sns", feature = "sqs"))]
 pub use dispatch::{Aws, AwsDispatch};
 #[cfg(feature = "__sdk")]
 pub use sdk::Credentials;
