@@ -82,7 +82,8 @@ impl Message {
             timeout_ms: self.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
             responds: self.responds,
         };
-        Ok(Json::encode(&wire)?.as_str().to_owned())
+        let text = serde_json::to_string(&wire).map_err(|source| Error::encode("sidetask message", source))?;
+        Ok(in_xml(text))
     }
 
     /// Reads its text.
@@ -114,6 +115,16 @@ impl Message {
     }
 }
 
+/// SNS and SQS take the characters of XML 1.0 only. JSON text may hold two others as they are, inside of strings, where
+/// they can be escaped.
+fn in_xml(text: String) -> String {
+    if text.contains(['\u{fffe}', '\u{ffff}']) {
+        text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
+    } else {
+        text
+    }
+}
+
 fn raw(json: &Json) -> Result<&RawValue, Error> {
     serde_json::from_str(json.as_str()).map_err(|source| Error::decode("JSON", source))
 }
@@ -140,6 +151,15 @@ mod tests {
         let stored = Stored { bucket: "b".into(), key: "k".into(), sha256: "00".into(), size: 3 };
         let read = Message::decode(&message(Args::Stored(stored.clone())).encode().unwrap()).unwrap();
         assert!(matches!(read.args, Args::Stored(read) if read == stored));
+    }
+
+    #[test]
+    fn characters_that_queues_do_not_take_are_escaped() {
+        let args = Json::encode(&["a\u{fffe}b\u{ffff}c\u{1}"]).unwrap();
+        let text = message(Args::Inline(args.clone())).encode().unwrap();
+        assert!(text.contains(r"a\ufffeb\uffffc\u0001"), "{text}");
+        let Args::Inline(read) = Message::decode(&text).unwrap().args else { panic!("{text}") };
+        assert_eq!(read.decode::<Vec<String>>().unwrap(), args.decode::<Vec<String>>().unwrap());
     }
 
     #[test]
