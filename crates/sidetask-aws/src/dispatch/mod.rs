@@ -1,58 +1,129 @@
 //! Sending jobs.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use sidetask::core::{IdSource, NewJob};
 use sidetask::{Backend, Clock, Dispatch, Enqueued, Error, JobId, JobRecord, Scheme, SystemClock};
+use tokio::sync::{RwLock, Semaphore};
 
-/// Settings of an [`AwsDispatch`], beyond what a URL says.
-#[derive(Clone, Debug)]
-#[must_use = "settings do nothing until `open` is called"]
-pub struct Aws {
-    url: String,
+mod answers;
+mod batch;
+mod kept;
+mod outgoing;
+mod route;
+mod send;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod wire;
+
+use answers::Answers;
+use route::Defaults;
+pub use settings::Aws;
+
+use crate::destination::Destination;
+use crate::payload::Payloads;
+use crate::sdk::Sdk;
+
+/// Sends jobs to Lambda, SNS or SQS, and reads what became of them from DynamoDB. Made by [`Aws::open`].
+///
+/// A job is accepted when AWS has accepted it; from then on it runs at least once, as AWS promises. Jobs given together
+/// are sent in as few requests as they fit in, many requests at a time.
+///
+/// | | `lambda:` | `sns:` | `sqs:` |
+/// |---|---|---|---|
+/// | a request carries | 1 job | up to 10 | up to 10 |
+/// | a message may have | 1,048,576 bytes | 262,144 bytes | 1,048,576 bytes |
+/// | longest delay | none | none | 900 s; none for FIFO |
+/// | [`key`](sidetask::Call::key) | with a table | with a table, or FIFO | with a table, or FIFO |
+///
+/// - **Larger arguments** go to the bucket, if there is one, and the message carries a reference.
+/// - **FIFO** queues and topics keep the order of the jobs of one [`queue`](sidetask::Call::queue). Without a table they
+///   also know a job by its kind and key, or else by its id, for five minutes: a duplicate is accepted and dropped, and
+///   its id names no job.
+/// - **With a table** a job is written there before it is sent, and taken out again where AWS refuses it.
+#[derive(Clone)]
+pub struct AwsDispatch(Arc<Inner>);
+
+struct Inner {
+    sdk: Sdk,
+    defaults: Defaults,
+    attempts: u32,
+    concurrency: usize,
+    requests: Semaphore,
+    payloads: Option<Payloads>,
+    #[cfg(feature = "dynamodb")]
+    responses: Option<crate::responses::Responses>,
+    /// The URLs of queues by region and name.
+    #[cfg(feature = "sqs")]
+    queue_urls: Mutex<HashMap<route::Route, String>>,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    /// Held for reading while something is asked.
+    closed: RwLock<bool>,
 }
 
-impl Aws {
-    /// Reads a URL: `lambda:function[:alias]`, `sns:topic-arn` or `sqs:queue-url`, with `?name=value&..`.
-    ///
-    /// # Errors
-    /// [`is_url`](Error::is_url) names what is not understood.
-    pub fn from_url(url: &str) -> Result<Self, Error> {
-        Ok(Self { url: url.to_owned() })
+impl AwsDispatch {
+    fn new(sdk: Sdk, destination: &Destination, defaults: Defaults, attempts: u32, concurrency: usize) -> Self {
+        let payloads = destination.payloads.clone().map(|bucket| Payloads::new(sdk.clone(), bucket));
+        #[cfg(feature = "dynamodb")]
+        let responses = destination.responses.clone().map(|table| {
+            let ttl = destination.ttl.unwrap_or(Destination::DEFAULT_TTL);
+            crate::responses::Responses::new(sdk.clone(), table, ttl, payloads.clone())
+        });
+        Self(Arc::new(Inner {
+            sdk,
+            defaults,
+            attempts,
+            concurrency,
+            requests: Semaphore::new(concurrency.min(Semaphore::MAX_PERMITS)),
+            payloads,
+            #[cfg(feature = "dynamodb")]
+            responses,
+            #[cfg(feature = "sqs")]
+            queue_urls: Mutex::default(),
+            clock: Arc::new(SystemClock),
+            ids: IdSource::new(),
+            closed: RwLock::new(false),
+        }))
     }
-
-    /// Checks the settings. Nothing is asked of AWS yet.
-    ///
-    /// # Errors
-    /// [`is_configuration`](Error::is_configuration) names every fault.
-    pub fn open(self) -> Result<AwsDispatch, Error> {
-        Ok(AwsDispatch { url: self.url })
-    }
-}
-
-/// Sends jobs to Lambda, SNS or SQS.
-#[derive(Debug)]
-pub struct AwsDispatch {
-    url: String,
 }
 
 #[async_trait]
 impl Dispatch for AwsDispatch {
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(SystemClock)
+        self.0.clock.clone()
     }
 
-    async fn send(&self, jobs: Vec<sidetask::core::NewJob>) -> Vec<Result<Enqueued, Error>> {
-        jobs.iter().map(|_| Err(Error::unsupported(format!("not yet: {}", self.url)))).collect()
+    async fn send(&self, jobs: Vec<NewJob>) -> Vec<Result<Enqueued, Error>> {
+        let closed = self.0.closed.read().await;
+        if *closed {
+            return closed_error().repeated(jobs.len()).into_iter().map(Err).collect();
+        }
+        self.0.send(jobs).await
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
-        let _ = ids;
-        Err(Error::unsupported("not yet"))
+        let closed = self.0.closed.read().await;
+        if *closed { Err(closed_error()) } else { self.0.jobs(ids).await }
     }
 
     async fn close(&self) -> Result<(), Error> {
+        *self.0.closed.write().await = true;
         Ok(())
+    }
+}
+
+fn closed_error() -> Error {
+    Error::closed("AWS client")
+}
+
+impl fmt::Debug for AwsDispatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsDispatch").field("defaults", &self.0.defaults).finish_non_exhaustive()
     }
 }
 
@@ -63,7 +134,6 @@ sidetask::scheme!(Scheme::new("sns", |url| Box::pin(open(url))));
 #[cfg(feature = "sqs")]
 sidetask::scheme!(Scheme::new("sqs", |url| Box::pin(open(url))));
 
-#[cfg(any(feature = "lambda", feature = "sns", feature = "sqs"))]
 async fn open(url: String) -> Result<Backend, Error> {
     Ok(Backend::Dispatch(Arc::new(Aws::from_url(&url)?.open()?)))
 }
