@@ -1,1 +1,5 @@
 //! Zappa's asynchronous tasks.
+
+mod arguments;
+mod message;
+mod python;
