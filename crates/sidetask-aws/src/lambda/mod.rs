@@ -1,8 +1,13 @@
 //! The Lambda function that runs tasks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask::{Error, Registry, Timestamp};
+use sidetask::{Error, Executor, Registry, Timestamp};
+
+mod builder;
+
+pub use builder::HandlerBuilder;
 
 /// Runs as a Lambda function: waits for events and runs the tasks that they name, until the environment is shut down.
 ///
@@ -13,15 +18,17 @@ pub async fn run(registry: Registry) -> Result<(), Error> {
     Handler::builder(registry).build()?.run().await
 }
 
-/// Runs the tasks that events name.
+/// Runs the tasks that events name. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Handler(());
+pub struct Handler(Arc<Inner>);
 
-/// Settings of a [`Handler`].
 #[derive(Debug)]
-#[must_use = "settings do nothing until `build` is called"]
-pub struct HandlerBuilder {
-    registry: Registry,
+struct Inner {
+    executor: Executor,
+    event_attempts: u32,
+    queue_attempts: u32,
+    margin: Duration,
+    concurrency: usize,
 }
 
 /// What is known of the invocation that brings an event.
@@ -37,7 +44,7 @@ pub struct Invocation {
 }
 
 impl Invocation {
-    /// An invocation that ends after this long.
+    /// An invocation that ends at `deadline`.
     pub fn new(request_id: impl Into<String>, function_arn: impl Into<String>, deadline: Timestamp) -> Self {
         Self { request_id: request_id.into(), deadline, function_arn: function_arn.into() }
     }
@@ -46,7 +53,7 @@ impl Invocation {
 impl Handler {
     /// Settings of a handler for these functions.
     pub fn builder(registry: Registry) -> HandlerBuilder {
-        HandlerBuilder { registry }
+        HandlerBuilder::new(registry)
     }
 
     /// Handles one event, given as JSON text, and answers what the invocation returns.
@@ -54,7 +61,8 @@ impl Handler {
     /// # Errors
     /// One that makes the service try the event again.
     pub async fn handle(&self, event: &str, invocation: Invocation) -> Result<sidetask::Json, Error> {
-        let _ = (event, invocation);
+        let Inner { executor, event_attempts, queue_attempts, margin, concurrency } = &*self.0;
+        let _ = (event, invocation, executor, event_attempts, queue_attempts, margin, concurrency);
         Err(Error::unsupported("not yet"))
     }
 
@@ -63,18 +71,6 @@ impl Handler {
     /// # Errors
     /// Those of Lambda's runtime.
     pub async fn run(self) -> Result<(), Error> {
-        let _ = Duration::ZERO;
         Err(Error::unsupported("not yet"))
-    }
-}
-
-impl HandlerBuilder {
-    /// The handler.
-    ///
-    /// # Errors
-    /// [`is_configuration`](Error::is_configuration) and [`is_missing_state`](Error::is_missing_state).
-    pub fn build(self) -> Result<Handler, Error> {
-        let _ = self.registry;
-        Ok(Handler(()))
     }
 }
