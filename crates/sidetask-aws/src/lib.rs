@@ -27,3 +27,13 @@ pub use destination::{Destination, Service};
 pub use dispatch::{Aws, AwsDispatch};
 #[cfg(feature = "__sdk")]
 pub use sdk::Credentials;
+
+/// The fuzzer's way in.
+#[cfg(all(fuzzing, feature = "handler"))]
+#[doc(hidden)]
+pub mod __fuzz {
+    /// Reads bytes as an event.
+    pub fn event(bytes: &[u8]) {
+        crate::lambda::fuzz_event(bytes);
+    }
+}

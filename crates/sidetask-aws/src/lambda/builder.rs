@@ -2,11 +2,18 @@ use std::env;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetask::core::IdSource;
 use sidetask::{BlockingPool, Error, Executor, ExecutorBuilder, Registry, StateMap};
 
+#[cfg(feature = "dynamodb")]
+use super::table::Table;
 use super::{Handler, Inner};
+#[cfg(feature = "s3")]
+use crate::payload::Payloads;
+#[cfg(feature = "dynamodb")]
+use crate::responses::Responses;
 #[cfg(feature = "__sdk")]
-use crate::sdk::{Credentials, Settings};
+use crate::sdk::{Credentials, Sdk, Settings};
 
 /// Settings of a [`Handler`].
 #[derive(Debug)]
@@ -161,14 +168,44 @@ impl HandlerBuilder {
             return Err(Error::configuration(&faults));
         }
         let executor = self.executor.build()?;
+        let ids = IdSource::new();
+        let worker = ids.worker(executor.clock().now());
+        #[cfg(feature = "__sdk")]
+        let sdk = Sdk::new(self.settings);
+        #[cfg(feature = "s3")]
+        let payloads = set("SIDETASK_PAYLOADS", self.payloads).map(|bucket| Payloads::new(sdk.clone(), bucket));
+        #[cfg(feature = "dynamodb")]
+        let table = set("SIDETASK_RESPONSES", self.responses).map(|table| {
+            #[cfg(feature = "s3")]
+            let outputs = payloads.clone();
+            #[cfg(not(feature = "s3"))]
+            let outputs = None;
+            let responses = Responses::new(sdk.clone(), table, self.ttl, outputs);
+            Arc::new(Table { responses, ttl: self.ttl }) as _
+        });
+        #[cfg(not(feature = "dynamodb"))]
+        let table = None;
         Ok(Handler(Arc::new(Inner {
             executor,
             event_attempts: event_attempts.unwrap_or(3),
             queue_attempts: queue_attempts.unwrap_or(u32::MAX),
             margin: self.margin,
             concurrency: self.concurrency,
+            ids,
+            worker,
+            table,
+            #[cfg(feature = "s3")]
+            payloads,
+            #[cfg(feature = "sqs")]
+            sdk,
         })))
     }
+}
+
+/// The setting, or the environment's, which is not set where it is empty.
+#[cfg(any(feature = "dynamodb", feature = "s3"))]
+fn set(variable: &str, set: Option<String>) -> Option<String> {
+    set.or_else(|| env::var(variable).ok().filter(|text| !text.is_empty()))
 }
 
 /// The setting, or the environment's.

@@ -3,11 +3,29 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask::{Error, Executor, Registry, Timestamp};
+use sidetask::core::IdSource;
+use sidetask::{Error, Executor, Json, Registry, Timestamp, WorkerId};
 
+mod attempt;
+mod batch;
 mod builder;
+mod calls;
+mod events;
+mod follow;
+mod keep;
+mod runtime;
+mod services;
+#[cfg(feature = "dynamodb")]
+mod table;
+#[cfg(test)]
+mod tests;
 
 pub use builder::HandlerBuilder;
+
+use events::Event;
+#[cfg(fuzzing)]
+pub(crate) use events::fuzz::check as fuzz_event;
+use keep::Keep;
 
 /// Runs as a Lambda function: waits for events and runs the tasks that they name, until the environment is shut down.
 ///
@@ -29,6 +47,14 @@ struct Inner {
     queue_attempts: u32,
     margin: Duration,
     concurrency: usize,
+    ids: IdSource,
+    /// Whoever holds jobs here.
+    worker: WorkerId,
+    table: Option<Arc<dyn Keep>>,
+    #[cfg(feature = "s3")]
+    payloads: Option<crate::payload::Payloads>,
+    #[cfg(feature = "sqs")]
+    sdk: crate::sdk::Sdk,
 }
 
 /// What is known of the invocation that brings an event.
@@ -60,10 +86,12 @@ impl Handler {
     ///
     /// # Errors
     /// One that makes the service try the event again.
-    pub async fn handle(&self, event: &str, invocation: Invocation) -> Result<sidetask::Json, Error> {
-        let Inner { executor, event_attempts, queue_attempts, margin, concurrency } = &*self.0;
-        let _ = (event, invocation, executor, event_attempts, queue_attempts, margin, concurrency);
-        Err(Error::unsupported("not yet"))
+    pub async fn handle(&self, event: &str, invocation: Invocation) -> Result<Json, Error> {
+        match events::read(event)? {
+            Event::Direct(call) => self.direct(call, &invocation).await,
+            Event::Topic(calls) => self.topic(calls, &invocation).await,
+            Event::Queue(messages) => self.queue(messages, &invocation).await,
+        }
     }
 
     /// Waits for events and handles them, until the environment is shut down.
@@ -71,6 +99,6 @@ impl Handler {
     /// # Errors
     /// Those of Lambda's runtime.
     pub async fn run(self) -> Result<(), Error> {
-        Err(Error::unsupported("not yet"))
+        runtime::run(self).await
     }
 }

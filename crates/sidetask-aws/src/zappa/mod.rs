@@ -3,3 +3,8 @@
 mod arguments;
 mod message;
 mod python;
+
+#[cfg(feature = "handler")]
+pub(crate) use arguments::arguments;
+#[cfg(feature = "handler")]
+pub(crate) use message::{Message, decode};

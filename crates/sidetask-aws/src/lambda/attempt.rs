@@ -1,0 +1,270 @@
+//! One delivery of one job: begun in the table, run, ended in the table.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sidetask::core::lifecycle::Outcome;
+use sidetask::core::{Token, Verdict};
+use sidetask::{CancelToken, Context, Deadline, Definition, Error, JobId, Json, Timestamp};
+use tracing::Instrument as _;
+
+use super::Inner;
+use super::follow::{End, Standing, Then, follow};
+use super::keep::{self, Begun, Delivery, Keep, Reporter};
+use crate::message::Stored;
+use crate::zappa;
+
+/// A job that was delivered.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) id: JobId,
+    pub(super) kind: Arc<str>,
+    pub(super) args: Args,
+    pub(super) max_attempts: u32,
+    pub(super) timeout: Option<Duration>,
+    /// What the result is kept under, where it is kept.
+    pub(super) response_id: Option<Arc<str>>,
+    /// Where it is kept.
+    pub(super) keep: Option<Arc<dyn Keep>>,
+}
+
+/// Its arguments, in the form in which they came.
+#[derive(Debug)]
+pub(super) enum Args {
+    Inline(Json),
+    Stored(Stored),
+    Zappa(Box<zappa::Message>),
+}
+
+/// What is known of the delivery.
+#[derive(Clone, Debug)]
+pub(super) struct Delivered {
+    /// Names the event: the same for every try that the service makes of one event.
+    pub(super) holder: String,
+    /// How often it came, where the service counts.
+    pub(super) receives: Option<u32>,
+    /// How often it comes at most.
+    pub(super) most: u32,
+    /// When the environment is stopped.
+    pub(super) ends: Timestamp,
+}
+
+/// How a delivery ended that the service is done with.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// The attempt ended, and so did the job.
+    Ended(End),
+    /// It had ended before.
+    Before,
+    /// Others have it, or have ended it, since.
+    Lost,
+}
+
+/// A delivery that the service is to make again.
+#[derive(Debug)]
+pub(super) struct GivenBack {
+    pub(super) error: Error,
+    /// After this long, where that can be chosen.
+    pub(super) wait: Option<Duration>,
+}
+
+impl From<Error> for GivenBack {
+    fn from(error: Error) -> Self {
+        Self { error, wait: None }
+    }
+}
+
+/// An attempt that was begun.
+struct Begin {
+    token: Token,
+    definition: Option<Arc<Definition>>,
+    standing: Standing,
+}
+
+impl Inner {
+    /// Runs a job, unless its table says that it is done or in other hands.
+    pub(super) async fn deliver(&self, job: &Job, delivered: &Delivered) -> Result<Done, GivenBack> {
+        self.time_left(job, delivered)?;
+        let begin = match self.begin(job, delivered).await? {
+            Ok(begin) => begin,
+            Err(done) => return Ok(done),
+        };
+        let span = tracing::info_span!("job", id = %job.id, kind = %job.kind, attempt = begin.token.attempt);
+        self.attempt(job, delivered, begin).instrument(span).await
+    }
+
+    async fn begin(&self, job: &Job, delivered: &Delivered) -> Result<Result<Begin, Done>, GivenBack> {
+        let definition = self.executor.find(&job.kind).cloned();
+        let (attempt, fence) = match &job.keep {
+            None => {
+                let attempt = delivered.receives.unwrap_or(1);
+                (attempt, attempt.into())
+            }
+            Some(keep) => {
+                let Job { id, kind, max_attempts, .. } = job;
+                let delivery = Delivery {
+                    id: *id,
+                    kind: Arc::clone(kind),
+                    max_attempts: *max_attempts,
+                    holder: delivered.holder.clone(),
+                    until: delivered.ends,
+                };
+                let now = self.now();
+                let begun = tokio::time::timeout(delivered.ends.since(now), keep.begin(&delivery, now)).await;
+                let late = |elapsed| Error::storage("the table of responses did not answer in time", elapsed);
+                match begun.map_err(late)?? {
+                    Begun::Run { attempt, fence } => (attempt, fence),
+                    Begun::Ended => {
+                        tracing::info!(%id, %kind, "delivered again after its end: it is not run");
+                        return Ok(Err(Done::Before));
+                    }
+                    Begun::Held { until } => {
+                        let what = format!("job {id} is being run by another delivery, until {until} at the latest");
+                        let wait = Some(until.since(now));
+                        return Err(GivenBack { error: Error::storage_busy(what, "its lease is held"), wait });
+                    }
+                }
+            }
+        };
+        // Where nobody counts the deliveries, the number of times that it was begun is the nearest to it.
+        let deliveries = delivered.receives.map_or(fence, u64::from);
+        let is_last = deliveries >= delivered.most.into();
+        let standing = Standing { attempt, max_attempts: job.max_attempts, is_last };
+        let token = Token { job: job.id, attempt, fence, worker: self.worker };
+        Ok(Ok(Begin { token, definition, standing }))
+    }
+
+    async fn attempt(&self, job: &Job, delivered: &Delivered, begin: Begin) -> Result<Done, GivenBack> {
+        let Begin { token, definition, standing } = begin;
+        let (mut end, then, error) = match definition {
+            Some(definition) => {
+                let Some(outcome) = self.run(job, delivered, &definition, token).await else {
+                    tracing::warn!("another delivery has taken the job over: this one was stopped");
+                    return Ok(Done::Lost);
+                };
+                if let Some(error) = outcome.error() {
+                    tracing::warn!(error, "the attempt failed");
+                }
+                let (end, then) = follow(outcome, standing);
+                (end, then, None)
+            }
+            None => {
+                let error = Error::unknown_kind(&job.kind);
+                tracing::error!(%error, "nothing was run");
+                // The service keeps it among its dead letters, for a handler that knows the kind.
+                let standing = Standing { max_attempts: u32::MAX, ..standing };
+                let (end, then) = follow(Outcome::Failed(error.to_string()), standing);
+                (end, then, Some(error))
+            }
+        };
+        if let Some(keep) = &job.keep {
+            let clock = &**self.executor.clock();
+            match keep::finish(&**keep, job.id, token.fence, &mut end, delivered.ends, clock).await {
+                Ok(Verdict::Accepted(_)) => {}
+                Ok(Verdict::LeaseLost) => {
+                    tracing::warn!(
+                        "what became of the attempt was not recorded: another delivery has the job, or ended it"
+                    );
+                    return Ok(Done::Lost);
+                }
+                Err(error) => {
+                    tracing::error!(%error, "what became of the attempt could not be recorded: the job will run again");
+                    return Err(error.into());
+                }
+            }
+        }
+        match then {
+            Then::Acknowledge => Ok(Done::Ended(end)),
+            Then::GiveBack(wait) => {
+                let error = error.unwrap_or_else(|| {
+                    let what = format_args!("attempt {} of job {} (`{}`)", token.attempt, job.id, job.kind);
+                    Error::failed(what, text_of(end))
+                });
+                Err(GivenBack { error, wait })
+            }
+        }
+    }
+
+    /// The outcome, or `None` where the job was lost to others meanwhile.
+    async fn run(&self, job: &Job, delivered: &Delivered, definition: &Definition, token: Token) -> Option<Outcome> {
+        let cancel = CancelToken::new();
+        let attempt = async {
+            let args = match self.args(job, definition).await {
+                Ok(args) => args,
+                Err(error) => return Outcome::Failed(with_causes(&error)),
+            };
+            let left = match self.time_left(job, delivered) {
+                Ok(left) => left,
+                Err(error) => return Outcome::Failed(with_causes(&error)),
+            };
+            let own = [job.timeout, definition.options().timeout];
+            let limit = own.into_iter().flatten().fold(left, Duration::min);
+            let context = self.context(job, token, cancel.clone(), limit);
+            self.executor.run(definition, &args, context, Some(limit)).await
+        };
+        let Some(keep) = &job.keep else { return Some(attempt.await) };
+        let clock = &**self.executor.clock();
+        tokio::select! {
+            biased;
+            outcome = attempt => Some(outcome),
+            () = keep::keep_alive(&**keep, job.id, token.fence, clock) => {
+                // A function that blocks cannot be stopped, only told.
+                cancel.cancel();
+                None
+            }
+        }
+    }
+
+    async fn args(&self, job: &Job, definition: &Definition) -> Result<Json, Error> {
+        match &job.args {
+            Args::Inline(args) => Ok(args.clone()),
+            Args::Stored(stored) => self.fetch(stored).await,
+            Args::Zappa(message) => zappa::arguments(message, definition),
+        }
+    }
+
+    fn context(&self, job: &Job, token: Token, cancel: CancelToken, limit: Duration) -> Context {
+        let clock = Arc::clone(self.executor.clock());
+        let report = Arc::new(Reporter { keep: job.keep.clone(), clock: Arc::clone(&clock) });
+        let context = Context::of_delivery(token, Arc::clone(&job.kind), job.max_attempts, cancel, report);
+        let context = context.with_deadline(Deadline { at: clock.now().after(limit), clock });
+        match &job.response_id {
+            Some(id) => context.with_response_id(Arc::clone(id)),
+            None => context,
+        }
+    }
+
+    /// How long a function may run so that there is time to record what became of it.
+    fn time_left(&self, job: &Job, delivered: &Delivered) -> Result<Duration, Error> {
+        let left = delivered.ends.since(self.now());
+        let left = left.saturating_sub(self.margin.min(left / 20));
+        if left.is_zero() {
+            let what = format_args!("job {} (`{}`)", job.id, job.kind);
+            return Err(Error::failed(what, "no time is left in this invocation: raise the function's timeout"));
+        }
+        Ok(left)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.executor.clock().now()
+    }
+}
+
+fn text_of(end: End) -> String {
+    match end {
+        End::Again { error, .. } | End::Discarded(error) | End::Cancelled(error) => error,
+        End::Completed(_) => String::new(),
+    }
+}
+
+/// The error and what caused it, joined by `: `.
+pub(super) fn with_causes(error: &Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
