@@ -29,7 +29,7 @@ pub use dispatch::{Aws, AwsDispatch};
 pub use sdk::Credentials;
 
 /// The fuzzer's way in.
-#[cfg(all(fuzzing, feature = "handler"))]
+#[cfg(feature = "__fuzz")]
 #[doc(hidden)]
 pub mod __fuzz {
     /// Reads bytes as an event.

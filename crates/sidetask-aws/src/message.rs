@@ -8,7 +8,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use sidetask::{Error, JobId, Json};
 
@@ -51,7 +51,7 @@ struct Wire<'a> {
     id: JobId,
     #[serde(borrow)]
     kind: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    #[serde(borrow, default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     args: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stored: Option<Stored>,
@@ -125,6 +125,11 @@ fn in_xml(text: String) -> String {
     }
 }
 
+/// Arguments that are `null` are arguments, of a function that takes none for instance.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
 fn raw(json: &Json) -> Result<&RawValue, Error> {
     serde_json::from_str(json.as_str()).map_err(|source| Error::decode("JSON", source))
 }
@@ -147,6 +152,10 @@ mod tests {
         let read = Message::decode(&text).unwrap();
         assert!(matches!(read.args, Args::Inline(args) if args.as_str() == big));
         assert_eq!((read.max_attempts, read.timeout, read.responds), (5, Some(Duration::from_secs(30)), true));
+
+        let nothing = message(Args::Inline(Json::from_stored("null"))).encode().unwrap();
+        let read = Message::decode(&nothing).unwrap();
+        assert!(matches!(read.args, Args::Inline(args) if args.as_str() == "null"), "{nothing}");
 
         let stored = Stored { bucket: "b".into(), key: "k".into(), sha256: "00".into(), size: 3 };
         let read = Message::decode(&message(Args::Stored(stored.clone())).encode().unwrap()).unwrap();

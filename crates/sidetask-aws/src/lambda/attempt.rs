@@ -54,8 +54,8 @@ pub(super) struct Delivered {
 pub(super) enum Done {
     /// The attempt ended, and so did the job.
     Ended(End),
-    /// It had ended before.
-    Before,
+    /// It had ended before, with this output where that is known.
+    Before(Option<Json>),
     /// Others have it, or have ended it, since.
     Lost,
 }
@@ -113,10 +113,10 @@ impl Inner {
                 let begun = tokio::time::timeout(delivered.ends.since(now), keep.begin(&delivery, now)).await;
                 let late = |elapsed| Error::storage("the table of responses did not answer in time", elapsed);
                 match begun.map_err(late)?? {
-                    Begun::Run { attempt, fence } => (attempt, fence),
-                    Begun::Ended => {
+                    Begun::Run { attempt, fence } => (attempt.or(delivered.receives).unwrap_or(1), fence),
+                    Begun::Ended(output) => {
                         tracing::info!(%id, %kind, "delivered again after its end: it is not run");
-                        return Ok(Err(Done::Before));
+                        return Ok(Err(Done::Before(output)));
                     }
                     Begun::Held { until } => {
                         let what = format!("job {id} is being run by another delivery, until {until} at the latest");

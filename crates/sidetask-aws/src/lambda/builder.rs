@@ -14,6 +14,8 @@ use crate::payload::Payloads;
 use crate::responses::Responses;
 #[cfg(feature = "__sdk")]
 use crate::sdk::{Credentials, Sdk, Settings};
+#[cfg(feature = "dynamodb")]
+use crate::zappa;
 
 /// Settings of a [`Handler`].
 #[derive(Debug)]
@@ -77,6 +79,9 @@ impl HandlerBuilder {
 
     /// The table that responses are kept in. Default: what the environment variable `SIDETASK_RESPONSES` names, else
     /// none; a message that wants a response is then given back to the service, and its function not run.
+    ///
+    /// Responses that Zappa captures go to the table that the environment variable `ASYNC_RESPONSE_TABLE` names, else to
+    /// this one.
     #[cfg(feature = "dynamodb")]
     pub fn responses(mut self, table: impl Into<String>) -> Self {
         self.responses = Some(table.into());
@@ -175,7 +180,13 @@ impl HandlerBuilder {
         #[cfg(feature = "s3")]
         let payloads = set("SIDETASK_PAYLOADS", self.payloads).map(|bucket| Payloads::new(sdk.clone(), bucket));
         #[cfg(feature = "dynamodb")]
-        let table = set("SIDETASK_RESPONSES", self.responses).map(|table| {
+        let responses = set("SIDETASK_RESPONSES", self.responses);
+        #[cfg(feature = "dynamodb")]
+        let zappa_table = set("ASYNC_RESPONSE_TABLE", None).or_else(|| responses.clone());
+        #[cfg(feature = "dynamodb")]
+        let zappa_table = zappa_table.map(|name| zappa::Table::new(sdk.clone(), name));
+        #[cfg(feature = "dynamodb")]
+        let table = responses.map(|table| {
             #[cfg(feature = "s3")]
             let outputs = payloads.clone();
             #[cfg(not(feature = "s3"))]
@@ -194,6 +205,8 @@ impl HandlerBuilder {
             ids,
             worker,
             table,
+            #[cfg(feature = "dynamodb")]
+            zappa_table,
             #[cfg(feature = "s3")]
             payloads,
             #[cfg(feature = "sqs")]

@@ -32,7 +32,7 @@ impl Handler {
         let (id, done) = self.0.run_call(call, &delivered).await.map_err(|given_back| given_back.error)?;
         match done {
             // Whoever invokes it as Zappa does expects what the function returns and nothing around it.
-            Done::Ended(End::Completed(output)) if is_zappa => Ok(output),
+            Done::Ended(End::Completed(output)) | Done::Before(Some(output)) if is_zappa => Ok(output),
             done => answer(id, &done),
         }
     }
@@ -44,7 +44,7 @@ fn answer(id: JobId, done: &Done) -> Result<Json, Error> {
         Done::Ended(End::Again { error, .. } | End::Discarded(error) | End::Cancelled(error)) => {
             ("failed", None, Some(error.as_str()))
         }
-        Done::Before => ("ended", None, None),
+        Done::Before(output) => ("ended", output.as_ref(), None),
         Done::Lost => ("lost", None, None),
     };
     Json::encode(&Answer { sidetask: message::VERSION, id, state, output, error })

@@ -7,7 +7,7 @@ use sidetask::Error;
 use crate::message::Message;
 use crate::zappa;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(any(test, feature = "__fuzz"))]
 pub(crate) mod fuzz;
 #[cfg(test)]
 mod tests;

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use sidetask::core::{ProgressUpdate, Report, Verdict};
-use sidetask::{Clock, Error, JobId, Progress, State, Timestamp};
+use sidetask::{Clock, Error, JobId, Json, Progress, State, Timestamp};
 
 use super::follow::End;
 
 /// One delivery of a job, as it is told to a table.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(any(feature = "dynamodb", test)), expect(dead_code, reason = "tables read it"))]
 pub(super) struct Delivery {
     pub(super) id: JobId,
     pub(super) kind: Arc<str>,
@@ -23,12 +24,13 @@ pub(super) struct Delivery {
 }
 
 /// Whether a delivery is to run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(not(any(feature = "dynamodb", test)), expect(dead_code, reason = "tables make it"))]
 pub(super) enum Begun {
-    /// It is this attempt, and reports with this fence.
-    Run { attempt: u32, fence: u64 },
-    /// The job has ended: there is nothing to do.
-    Ended,
+    /// It is this attempt, where the table counts them, and reports with this fence.
+    Run { attempt: Option<u32>, fence: u64 },
+    /// The job has ended, with this output where the table says that: there is nothing to do.
+    Ended(Option<Json>),
     /// Another delivery runs it, until then at the latest.
     Held { until: Timestamp },
 }

@@ -19,11 +19,13 @@ mod services;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "dynamodb")]
+mod zappa_table;
 
 pub use builder::HandlerBuilder;
 
 use events::Event;
-#[cfg(fuzzing)]
+#[cfg(feature = "__fuzz")]
 pub(crate) use events::fuzz::check as fuzz_event;
 use keep::Keep;
 
@@ -51,6 +53,8 @@ struct Inner {
     /// Whoever holds jobs here.
     worker: WorkerId,
     table: Option<Arc<dyn Keep>>,
+    #[cfg(feature = "dynamodb")]
+    zappa_table: Option<crate::zappa::Table>,
     #[cfg(feature = "s3")]
     payloads: Option<crate::payload::Payloads>,
     #[cfg(feature = "sqs")]

@@ -26,7 +26,15 @@ impl Inner {
 
     /// The table for a call of Zappa's whose response is captured under this id.
     pub(super) fn zappa_table(&self, response_id: &str) -> Result<Arc<dyn Keep>, Error> {
-        Err(Error::configuration(&[format!("the response `{response_id}` is to be captured, and there is no table")]))
+        #[cfg(feature = "dynamodb")]
+        if let Some(table) = &self.zappa_table {
+            let (table, response_id) = (table.clone(), response_id.to_owned());
+            return Ok(Arc::new(super::zappa_table::ZappaItem { table, response_id }));
+        }
+        Err(Error::configuration(&[format!(
+            "the response `{response_id}` is to be captured, and there is no table for it: set ASYNC_RESPONSE_TABLE or \
+             SIDETASK_RESPONSES, or `HandlerBuilder::responses` (feature `dynamodb`)"
+        )]))
     }
 
     /// Whether arguments can be read from a bucket.
