@@ -38,7 +38,7 @@ pub use route::{
 pub use run::{Ran, Run, Sent, run};
 /// What goes wrong here. One error for all: ask it with its `is_*` predicates.
 pub use sidetask::Error as AsyncException;
-pub use sidetask::task;
+pub use sidetask::{task, task_sns};
 #[cfg(feature = "__sdk")]
 pub use table::AsyncResponse;
 
