@@ -19,6 +19,7 @@ mod responses;
 #[cfg(feature = "__sdk")]
 mod sdk;
 mod target;
+mod template;
 pub mod zappa;
 
 pub use arn::Arn;
@@ -27,6 +28,7 @@ pub use destination::{Destination, Service};
 pub use dispatch::{Aws, AwsDispatch};
 #[cfg(feature = "__sdk")]
 pub use sdk::Credentials;
+pub use template::TEMPLATE;
 
 /// The fuzzer's way in.
 #[cfg(feature = "__fuzz")]

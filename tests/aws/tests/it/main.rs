@@ -3,4 +3,5 @@
 mod dispatch;
 mod handler;
 mod responses;
+mod template;
 mod zappa;

@@ -1,0 +1,49 @@
+//! The template that users deploy: what AWS's own linter says of it, and whether its parts fit together.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use sidetask_aws_local::Tools;
+
+mod fits;
+
+#[test]
+fn the_linter_finds_nothing_in_the_template() {
+    let output = lint(sidetask_aws::TEMPLATE);
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.is_empty(), "{said}");
+}
+
+#[test]
+fn the_linter_finds_what_is_wrong() {
+    let faults = [
+        ("provided.al2023", "provided.al2077", "Runtime"),
+        ("!GetAtt Queue.Arn", "!GetAtt Queue.Name", "Queue.Name"),
+        ("BatchSize: 10", "BatchSize: many", "BatchSize"),
+        ("Status: Enabled", "State: Enabled", "Status"),
+    ];
+    for (right, wrong, named) in faults {
+        assert!(sidetask_aws::TEMPLATE.contains(right), "{right}");
+        let output = lint(&sidetask_aws::TEMPLATE.replacen(right, wrong, 1));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(!output.status.success() && said.contains(named), "{wrong}: {said}");
+    }
+}
+
+/// Errors, warnings and hints.
+fn lint(template: &str) -> Output {
+    with_file(template, |file| {
+        Command::new(tools().cfn_lint()).args(["--include-checks", "I", "--"]).arg(file).output()
+    })
+}
+
+fn tools() -> Tools {
+    Tools::find().expect("the tools are set up")
+}
+
+fn with_file(template: &str, run: impl FnOnce(&Path) -> std::io::Result<Output>) -> Output {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let file = dir.path().join("sidetask.yaml");
+    std::fs::write(&file, template).expect("written");
+    run(&file).expect("the program starts")
+}
