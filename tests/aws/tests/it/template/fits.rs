@@ -92,7 +92,7 @@ fn the_handler_counts_the_attempts_that_aws_makes() {
     for allowed in template.0["Parameters"][attempts]["AllowedValues"].as_array().expect("values") {
         let allowed = allowed.as_str().expect("text");
         let retries = template.0["Mappings"]["Attempts"][allowed]["Retries"].as_u64().expect("a number");
-        assert_eq!(retries + 1, allowed.parse().expect("a number"));
+        assert_eq!(retries + 1, allowed.parse::<u64>().expect("a number"));
     }
     assert_eq!(template.properties("Queue")["RedrivePolicy"]["maxReceiveCount"], variables["SIDETASK_QUEUE_ATTEMPTS"]);
 }

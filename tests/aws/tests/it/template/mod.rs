@@ -17,10 +17,11 @@ fn the_linter_finds_nothing_in_the_template() {
 #[test]
 fn the_linter_finds_what_is_wrong() {
     let faults = [
-        ("provided.al2023", "provided.al2077", "Runtime"),
-        ("!GetAtt Queue.Arn", "!GetAtt Queue.Name", "Queue.Name"),
-        ("BatchSize: 10", "BatchSize: many", "BatchSize"),
-        ("Status: Enabled", "State: Enabled", "Status"),
+        ("Handler: bootstrap", "Handlr: bootstrap", "E3002"),
+        ("BatchSize: 10", "BatchSize: many", "E3012"),
+        ("!FindInMap [Attempts, !Ref EventAttempts, Retries]", "1", "W7001"),
+        ("!GetAtt Queue.Arn", "!GetAtt Qeue.Arn", "E1010"),
+        ("    DeletionPolicy: Retain\n    UpdateReplacePolicy: Retain\n", "", "I3011"),
     ];
     for (right, wrong, named) in faults {
         assert!(sidetask_aws::TEMPLATE.contains(right), "{right}");
