@@ -76,9 +76,10 @@ const CHORES: &[Chore] = &[
         name: "bench",
         usage: "bench NAME [--output json] [..]",
         about: "measure ourselves beside the raw figures",
-        details: "Runs a benchmark in a release build: `embedded`, the embedded store beside the disk; `response`, tasks \
-                  after the response beside a server without them. Everything after its name is passed on to it, and \
-                  its standard output is left as it is.",
+        details: "Runs a benchmark in a release build: `aws`, running and sending tasks beside Lambda's bare runtime and \
+                  the bare requests; `embedded`, the embedded store beside the disk; `response`, tasks after the \
+                  response beside a server without them. Everything after its name is passed on to it, and its standard \
+                  output is left as it is.",
         run: bench,
     },
     Chore {
@@ -162,18 +163,37 @@ fn ci() -> Vec<Step> {
     steps
 }
 
-/// The benchmarks, and the packages that they are in.
-const BENCHMARKS: &[(&str, &str)] = &[("embedded", "sidetask"), ("response", "sidetask-tower")];
+struct Benchmark {
+    name: &'static str,
+    package: &'static str,
+    /// What it measures besides what is built with it: arguments of `cargo build`.
+    programs: &'static [&'static [&'static str]],
+}
+
+const BENCHMARKS: &[Benchmark] = &[
+    Benchmark {
+        name: "aws",
+        package: "sidetask-aws-bench",
+        // Apart from each other, so that the handlers do without the clients of AWS's services.
+        programs: &[&["--profile", "handler", "--features", "handlers"], &["--release", "--features", "dispatch"]],
+    },
+    Benchmark { name: "embedded", package: "sidetask", programs: &[] },
+    Benchmark { name: "response", package: "sidetask-tower", programs: &[] },
+];
 
 fn bench(arguments: &[String]) -> Result<()> {
-    let names: Vec<String> = BENCHMARKS.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let names: Vec<String> = BENCHMARKS.iter().map(|benchmark| format!("`{}`", benchmark.name)).collect();
     let names = names.join(", ");
     let Some((benchmark, rest)) = arguments.split_first() else {
         bail!("say which benchmark: there are {names}");
     };
-    let Some((name, package)) = BENCHMARKS.iter().find(|(name, _)| name == benchmark) else {
+    let Some(Benchmark { name, package, programs }) = BENCHMARKS.iter().find(|known| known.name == benchmark) else {
         bail!("there is no benchmark `{benchmark}`: there are {names}");
     };
+    for program in *programs {
+        let cargo = ["build", "--quiet", "--package", package, "--bins"];
+        Step::cargo("what is measured", &[&cargo, *program].concat()).run()?;
+    }
     let cargo = ["bench", "--quiet", "--package", package, "--bench", name, "--"];
     let arguments: Vec<&str> = cargo.into_iter().chain(rest.iter().map(String::as_str)).collect();
     Step::cargo(name, &arguments).run().map(drop)
@@ -191,7 +211,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {
         assert!(run_with(&["tset"]).contains("cargo xtask COMMAND"));
-        assert!(run_with(&["bench", "postgres"]).contains("`embedded`, `response`"));
+        assert!(run_with(&["bench", "postgres"]).contains("`aws`, `embedded`, `response`"));
         assert!(run_with(&["bench"]).contains("which benchmark"));
         assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
     }
