@@ -16,7 +16,7 @@ use stub::Stub;
 
 const CALLS: usize = 1000;
 
-type Result<T, E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -56,6 +56,6 @@ fn url(service: &str, endpoint: &str) -> Result<String> {
 }
 
 /// Of some 250 bytes, with its envelope.
-fn call() -> Call<()> {
+fn call() -> Call {
     Call::new("bench.noop", ["x".repeat(100)])
 }
