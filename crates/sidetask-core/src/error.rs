@@ -141,11 +141,13 @@ impl Error {
         Self::new(Kind::InvalidId, message).because(source)
     }
 
-    /// Says of an error of one job how many of those given together failed.
+    /// Says of an error of one job how many of those given together failed. One that was alone stays as it is.
     #[must_use]
     pub fn of_many(mut self, failed: usize, all: usize) -> Self {
-        self.0.message =
-            format!("{failed} of {all} jobs were not accepted, the first of them: {}", self.0.message).into();
+        if all > 1 {
+            self.0.message =
+                format!("{failed} of {all} jobs were not accepted, the first of them: {}", self.0.message).into();
+        }
         self
     }
 

@@ -105,9 +105,9 @@ mod tests {
             ("sqlite:", "sqlite:tasks.db"),
             ("redis://localhost", "`sqlite:path`"),
             ("postgres://localhost/x", "not in this version yet"),
-            ("lambda:function", "not in this version yet"),
-            ("sns:arn:aws:sns:eu-west-1:1:t", "not in this version yet"),
-            ("sqs:https://sqs/q", "not in this version yet"),
+            ("lambda:function", "add the crate `sidetask-aws` with its feature `lambda`"),
+            ("sns:arn:aws:sns:eu-west-1:1:t", "add the crate `sidetask-aws` with its feature `sns`"),
+            ("sqs:https://sqs/q", "add the crate `sidetask-aws` with its feature `sqs`"),
         ] {
             let error = connect(url).await.unwrap_err();
             assert!(error.is_url(), "{url}: {error}");

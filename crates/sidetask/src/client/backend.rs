@@ -20,12 +20,18 @@ impl Backend {
         }
     }
 
-    /// Stores all or none; sends each by itself.
+    /// Stores all or none; sends each by itself. As many answers as jobs.
     pub(super) async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Result<Enqueued, Error>>, Error> {
-        match self {
-            Self::Store(store) => Ok(store.enqueue(jobs).await?.into_iter().map(Ok).collect()),
-            Self::Dispatch(dispatch) => Ok(dispatch.send(jobs).await),
+        let count = jobs.len();
+        if count == 0 {
+            return Ok(Vec::new());
         }
+        let mut answers: Vec<_> = match self {
+            Self::Store(store) => store.enqueue(jobs).await?.into_iter().map(Ok).collect(),
+            Self::Dispatch(dispatch) => dispatch.send(jobs).await,
+        };
+        answers.resize_with(count, || Err(unanswered()));
+        Ok(answers)
     }
 
     pub(super) async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
@@ -55,11 +61,15 @@ impl Backend {
         match self {
             Self::Store(store) => Ok(store),
             Self::Dispatch(_) => Err(Error::unsupported(format!(
-                "this client only sends jobs and cannot {to}: the service that it sends them to has no such request; \
-                 use a store, such as `sqlite:` or `postgres:`, where this is needed"
+                "this client only sends jobs and cannot {to}: the service that runs them has no such request; use a \
+                 client of a store, such as `sqlite:`, where this is needed"
             ))),
         }
     }
+}
+
+pub(super) fn unanswered() -> Error {
+    Error::storage("fewer jobs were answered for than were given", "an answer is missing")
 }
 
 impl From<Arc<dyn Store>> for Backend {

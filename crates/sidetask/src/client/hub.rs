@@ -1,15 +1,17 @@
-//! Waiting for jobs: one listener a client, which reads the jobs that somebody waits for, many at a time.
+//! Waiting for jobs: one listener a client, which reads the jobs that somebody waits for, many at a time. It hears from a
+//! store which ones to read; where jobs are sent, it asks by the clock.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sidetask_core::{Error, Event, Events, JobId, JobRecord};
+use sidetask_core::{Clock, Error, Event, Events, JobId, JobRecord};
 use tokio::sync::{Notify, watch};
 
 use super::Backend;
+use super::turns::Turns;
 
-/// How often jobs are read again though nothing was heard of them: events are not promised across processes.
+/// How often jobs of a store are read again though nothing was heard of them: events are not promised across processes.
 const NET: Duration = Duration::from_secs(1);
 
 /// How many jobs are read in one request.
@@ -27,6 +29,8 @@ struct Watched {
     jobs: HashMap<JobId, Entry>,
     /// Jobs to be read at once.
     due: Vec<JobId>,
+    /// When jobs are read again where nothing is heard of any.
+    turns: Turns,
     listening: bool,
     client_gone: bool,
 }
@@ -67,6 +71,9 @@ impl Hub {
         entry.wants_progress |= wants_progress;
         let answers = entry.answers.subscribe();
         watched.due.push(id);
+        if let Backend::Dispatch(dispatch) = &self.backend {
+            watched.turns.begin(id, dispatch.clock().elapsed());
+        }
         let is_first = !std::mem::replace(&mut watched.listening, true);
         // A runtime that has ended drops the listener at once, which takes the lock.
         drop(watched);
@@ -95,8 +102,21 @@ impl Hub {
         std::mem::take(&mut self.lock().due)
     }
 
-    fn all(&self) -> Vec<JobId> {
-        self.lock().jobs.keys().copied().collect()
+    /// Which jobs to read since so much time has passed.
+    fn due_again(&self, now: Duration) -> Vec<JobId> {
+        let mut watched = self.lock();
+        match self.backend {
+            Backend::Store(_) => watched.jobs.keys().copied().collect(),
+            Backend::Dispatch(_) => watched.turns.take(now),
+        }
+    }
+
+    /// When that is to be asked next. What is new may bring it forward where nothing is heard.
+    fn rest(&self, clock: &dyn Clock) -> Duration {
+        match self.lock().turns.next() {
+            Some(turn) => turn.saturating_sub(clock.elapsed()),
+            None => jittered(NET),
+        }
     }
 
     /// Adds the jobs among these events that somebody waits for.
@@ -154,6 +174,7 @@ impl Drop for Listening {
             let mut watched = self.hub.lock();
             watched.listening = false;
             watched.jobs.clear();
+            watched.turns = Turns::default();
         }
     }
 }
@@ -161,7 +182,8 @@ impl Drop for Listening {
 async fn listen(mut listening: Listening, mut events: Option<Events>) {
     let hub = Arc::clone(&listening.hub);
     let clock = hub.backend.clock();
-    let mut net = clock.sleep(jittered(NET));
+    let asks = events.is_none();
+    let mut net = clock.sleep(hub.rest(&*clock));
     while !listening.is_over {
         let mut ids = hub.take_due();
         loop {
@@ -178,8 +200,8 @@ async fn listen(mut listening: Listening, mut events: Option<Events>) {
                 }
                 () = &mut net => {
                     listening.is_over = hub.end(false);
-                    net = clock.sleep(jittered(NET));
-                    ids = hub.all();
+                    ids = hub.due_again(clock.elapsed());
+                    net = clock.sleep(hub.rest(&*clock));
                     break;
                 }
             }
@@ -187,10 +209,13 @@ async fn listen(mut listening: Listening, mut events: Option<Events>) {
         if !ids.is_empty() {
             hub.read(ids).await;
         }
+        if asks {
+            net = clock.sleep(hub.rest(&*clock));
+        }
     }
 }
 
-/// The next events; waits for ever once the store has closed.
+/// The next events; waits for ever where there are none, and once the store has closed.
 async fn next(events: &mut Option<Events>) -> Option<Arc<[Event]>> {
     match events {
         Some(events) => events.next().await,
@@ -238,6 +263,7 @@ impl Drop for Watch {
         self.answers = None;
         if watched.jobs.get(&self.id).is_some_and(|entry| entry.answers.receiver_count() == 0) {
             watched.jobs.remove(&self.id);
+            watched.turns.end(self.id);
         }
     }
 }

@@ -11,7 +11,9 @@ use super::{Client, ProgressStream};
 /// A handle to a stored job, whose output is a `T`. Dropping it changes nothing: the job goes its way.
 ///
 /// Waiting costs one listener a client, however many wait; it hears of ends in this process at once, and of those in
-/// other processes as soon as the store notices, at the latest after about a second.
+/// other processes as soon as the store notices, at the latest after about a second. Where the client dispatches there is
+/// nothing to hear: it asks at once, after 100 ms, and then after ever longer waits of up to about 5 s, until the job has
+/// ended or nobody waits for it.
 pub struct Job<T> {
     client: Client,
     id: JobId,
@@ -46,7 +48,8 @@ impl<T> Job<T> {
     /// Waits until it has ended, however long its retries take, and answers what the store keeps of it then. Cancel safe.
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found) where it was purged; the store's own, after which waiting can begin again.
+    /// [`is_not_found`](Error::is_not_found) where it was purged; [`is_unsupported`](Error::is_unsupported) where it was
+    /// sent and nothing is kept of it; the store's own, after which waiting can begin again.
     pub async fn wait(&self) -> Result<JobRecord, Error> {
         let mut watch = self.client.0.hub.watch(self.id, false);
         loop {

@@ -18,8 +18,10 @@ mod builder;
 mod hub;
 mod job;
 mod progress;
+mod turns;
 
 pub use backend::Backend;
+use backend::unanswered;
 pub use builder::ClientBuilder;
 use hub::Hub;
 pub use job::Job;
@@ -149,9 +151,6 @@ impl Client {
     /// sent, the first that was not accepted; its text says how many were.
     pub async fn enqueue_many<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Result<Vec<Job<T>>, Error> {
         let new: Vec<NewJob> = calls.into_iter().map(|call| self.new_job(call)).collect::<Result<_, _>>()?;
-        if new.is_empty() {
-            return Ok(Vec::new());
-        }
         let enqueued = self.0.backend.enqueue(new).await?;
         let (all, refused) = (enqueued.len(), enqueued.iter().filter(|enqueued| enqueued.is_err()).count());
         let jobs = enqueued.into_iter().map(|enqueued| Ok(self.job_of(enqueued?)));
@@ -339,8 +338,4 @@ pub(crate) async fn purge(store: &dyn Store, state: State, older_than: Duration)
             return Ok(purged);
         }
     }
-}
-
-fn unanswered() -> Error {
-    Error::storage("the store answered for fewer jobs than it was given", "an answer is missing")
 }
