@@ -65,7 +65,8 @@ impl Background {
     }
 
     /// Stores this call before the head of the response goes on, to run on a worker as soon as the response is complete,
-    /// or, should this process die meanwhile, soon after.
+    /// or, should this process die meanwhile, soon after. With a client that only dispatches it is sent then, and may run
+    /// before the response is complete.
     pub fn durable<T>(call: Call<T>) -> Self {
         let background = Self::empty();
         background.add_durable(call);
@@ -122,6 +123,7 @@ impl Background {
     }
 
     /// Runs this list only if the body was sent whole. Default: also where it failed, or the client left before its end.
+    /// Its durable calls need a store: a client that only dispatches cannot hold them back, so that they are refused.
     pub fn only_if_sent(self) -> Self {
         self.lock().policy.only_if_sent = true;
         self

@@ -47,7 +47,8 @@ impl BackgroundLayerBuilder {
         }
     }
 
-    /// Whose store durable calls are given to. Default: none, so that durable calls are answered with 500.
+    /// Whose store durable calls are given to, or who sends them. Default: none, so that durable calls are answered with
+    /// 500.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self

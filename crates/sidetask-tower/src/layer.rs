@@ -16,7 +16,9 @@ use crate::shared::Shared;
 pub struct BackgroundLayer(Arc<Shared>);
 
 impl BackgroundLayer {
-    /// A layer with the default settings, whose durable calls are given to this client's store.
+    /// A layer with the default settings, whose durable calls are given to this client's store, and held there until
+    /// their responses are complete. A client that only dispatches sends them before the head goes on: they may run
+    /// before the response is complete.
     pub fn new(client: Client) -> Self {
         Self::builder().client(client).build().expect("the default settings are valid")
     }

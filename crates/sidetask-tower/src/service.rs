@@ -153,9 +153,7 @@ where
             let stored = ready!(Pin::new(&mut storing.stored).poll(cx));
             return Poll::Ready(Ok(match (std::mem::replace(this.stage, Stage::Over), stored) {
                 (Stage::Storing(storing), Ok(Ok(after))) => watched(storing.response, after),
-                (_, Ok(Err(error))) if !error.is_storage() && !error.is_closed() => {
-                    refusal(StatusCode::INTERNAL_SERVER_ERROR)
-                }
+                (_, Ok(Err(error))) if !is_of_the_moment(&error) => refusal(StatusCode::INTERNAL_SERVER_ERROR),
                 _ => refusal(UNAVAILABLE),
             }));
         }
@@ -211,6 +209,11 @@ fn watched<B: Body>(response: Response<B>, after: After) -> Response<BackgroundB
     let (head, body) = response.into_parts();
     let body = BackgroundBody::watched(body, head.status, &head.headers, after);
     Response::from_parts(head, body)
+}
+
+/// Whether the store or service is at fault, rather than the call.
+fn is_of_the_moment(error: &sidetask::Error) -> bool {
+    error.is_storage() || error.is_closed() || error.is_refused()
 }
 
 const UNAVAILABLE: StatusCode = StatusCode::SERVICE_UNAVAILABLE;

@@ -8,6 +8,7 @@ mod axum;
 mod body;
 #[cfg(feature = "axum")]
 mod cases;
+mod dispatching;
 mod durable;
 mod extract;
 mod hold;
