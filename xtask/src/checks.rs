@@ -15,6 +15,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sidetask-testing", &["sidetask-core"]),
     ("sidetask", &["sidetask-core", "sidetask-macros", "sidetask-sqlite"]),
     ("sidetask-tower", &["sidetask"]),
+    ("sidetask-aws", &["sidetask"]),
 ];
 
 /// What nobody may be built on: it is for tests.
