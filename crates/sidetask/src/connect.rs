@@ -5,18 +5,24 @@ use sidetask_core::Error;
 use crate::client::{Backend, ClientBuilder};
 use crate::{Client, MemoryStore, scheme};
 
-/// Opens the store that a URL names, with the default settings of a [`Client`].
+/// Opens the store or service that a URL names, with the default settings of a [`Client`].
 ///
-/// | URL | store | feature |
+/// | URL | where jobs go | it is in |
 /// |---|---|---|
-/// | `memory:` | this process's memory, a new one each time; nothing survives the process | none |
-/// | `sqlite:path` | a SQLite file, relative to the working directory or absolute; made where it is missing | `sqlite` (default) |
-/// | `lambda:function`, `sns:topic-arn`, `sqs:queue-url` | none here: AWS has others run the jobs | the crate `sidetask-aws` |
+/// | `memory:` | this process's memory, a new one each time; nothing survives the process | this crate |
+/// | `sqlite:path` | a SQLite file, relative to the working directory or absolute; made where it is missing | feature `sqlite` (default) |
+/// | `lambda:function` | an AWS Lambda function, which runs them | crate `sidetask-aws`, feature `lambda` |
+/// | `sns:topic-arn`, `sqs:queue-url` | an SNS topic, an SQS queue, from where a Lambda function gets and runs them | the same, `sns`, `sqs` |
 ///
-/// Other crates add schemes of their own with [`scheme!`](crate::scheme!).
+/// The last two rows only send: such a client has no store, no workers and no lists of jobs. A function's attribute or
+/// [`Call::to`](crate::Call::to) may name another destination of the same form for its jobs.
+///
+/// Other crates add schemes of their own with [`scheme!`](crate::scheme!). A crate is linked only where something of it is
+/// named: `use sidetask_aws as _;` is enough.
 ///
 /// # Errors
-/// [`is_url`](Error::is_url) where the URL is not understood; the store's own where it cannot be opened.
+/// [`is_url`](Error::is_url) where the URL is not understood, or what it names is not in this program; the store's own
+/// where it cannot be opened.
 ///
 /// # Cancel safety
 /// Dropping the future may leave an empty database file, and nothing else.

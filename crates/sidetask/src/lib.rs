@@ -1,4 +1,4 @@
-//! Background tasks: one function, run in this process or on a durable queue in a local file.
+//! Background tasks: one function, run in this process, on a durable queue in a local file, or where a service has it run.
 //!
 //! ```no_run
 //! use sidetask::{Context, TaskError, task};
@@ -19,16 +19,18 @@
 //!
 //! | to | see |
 //! |---|---|
-//! | make a function a task | [`task`](macro@task), [`Context`], [`TaskError`]; by hand [`TaskFunction`], [`Registry`] |
+//! | make a function a task | [`task`](macro@task), [`task_sns`](macro@task_sns), [`Context`], [`TaskError`]; by hand [`TaskFunction`], [`Registry`] |
 //! | run something in this process | [`Task`], [`Tasks`], [`Runner`] |
 //! | call code that blocks from async code | [`blocking()`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
+//! | send jobs to where others run them, such as AWS Lambda | [`Call::to`], [`Client::enqueue_each`], and the crate `sidetask-aws` |
 //! | call a service no more often than it allows | [`RateLimit`], [`Task::rate_limit`] |
 //! | store a job in a transaction of your own | module `sqlite` |
 //! | find async code that blocks its thread | [`stall`] |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
 //! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
+//! | bring in a service of your own | [`Dispatch`] for its clients, [`Executor`] where the calls arrive, [`scheme!`] for its URLs |
 //!
 //! Jobs are run at least once. A client, its jobs' handles and its worker need a tokio runtime with time enabled.
 //!

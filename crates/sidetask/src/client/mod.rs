@@ -1,4 +1,4 @@
-//! Giving jobs to a store, and asking it about them.
+//! Giving jobs to a store or a service, and asking it about them.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -36,14 +36,26 @@ static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
     registry
 });
 
-/// The way to a store: enqueues, asks, waits, and makes workers. Cheap to clone; all clones are one client.
+/// The way to a store: enqueues, asks, waits, and makes workers. Or to a service that has jobs run elsewhere: sends them,
+/// and asks and waits where it keeps their results. Cheap to clone; all clones are one client.
 ///
-/// Made by [`connect`](crate::connect), or by [`Client::new`] for a store of one's own.
+/// Made by [`connect`](crate::connect), by [`Client::new`] for a store of one's own, or by [`Client::dispatching`] for a
+/// [`Dispatch`] of one's own.
 ///
 /// # Delivery
 /// A job is run **at least once**: again where its attempt failed, and where its worker was lost before the store had
 /// its result. What is durable when a method returns is the store's promise: nothing for `memory:`, the disk for
 /// `sqlite:`.
+///
+/// A job that is sent is the service's from when the method returns: the service promises at least one delivery, may
+/// deliver it twice, and decides for how long it tries. After a failure that [`is_storage`](Error::is_storage) it may have
+/// been taken or not.
+///
+/// # What a client that dispatches cannot do
+/// [`cancel`](Self::cancel), [`retry`](Self::retry), [`reschedule`](Self::reschedule), [`list`](Self::list),
+/// [`stats`](Self::stats), [`pause`](Self::pause), [`resume`](Self::resume), [`purge`](Self::purge) and starting a
+/// [`worker`](Self::worker) need a store. They fail with [`is_unsupported`](Error::is_unsupported), as asking about a job
+/// does where the service keeps nothing of it; so does a call that asks for what the service cannot do.
 ///
 /// # Cancel safety
 /// Dropping a returned future leaves what was asked done or not done, never half done. Waiting ([`Job::output`],
@@ -97,16 +109,17 @@ impl Client {
         ClientBuilder::new(store)
     }
 
-    /// Stores a job. A call by kind ([`Call::new`]) of a `#[task]` function that this program has is checked against it
+    /// Stores or sends a job. A call by kind ([`Call::new`]) of a `#[task]` function that this program has is checked against it
     /// and takes its options; of any other kind it is stored as it is, for a worker that knows it.
     ///
-    /// When it returns, the job is as durable as the store makes it. When it fails with
+    /// When it returns, the job is as durable as the store or service makes it. When it fails with
     /// [`is_storage`](Error::is_storage), the job may be there or not: give the call a [`key`](Call::key) or an
     /// [`id`](Call::id) to repeat it safely.
     ///
     /// # Errors
     /// Arguments that have no JSON form, have the wrong shape or are over the limit; a queue, key or number of attempts
-    /// that cannot be used; the store's own.
+    /// that cannot be used; [`is_unsupported`](Error::is_unsupported) where the call asks for what the service cannot do;
+    /// the store's or service's own.
     pub async fn enqueue<T>(&self, call: Call<T>) -> Result<Job<T>, Error> {
         let new = self.new_job(call)?;
         match self.0.backend.enqueue(vec![new]).await?.pop() {
@@ -188,10 +201,10 @@ impl Client {
         Job::new(self.clone(), stored.id, stored.existed)
     }
 
-    /// What the store keeps of a job; `None` where it does not have it (any more).
+    /// What the store or service keeps of a job; `None` where it does not have it (any more).
     ///
     /// # Errors
-    /// The store's own.
+    /// [`is_unsupported`](Error::is_unsupported) where the service keeps nothing; the store's or service's own.
     pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, Error> {
         Ok(self.0.backend.jobs(vec![id]).await?.pop().flatten())
     }
@@ -291,7 +304,8 @@ impl Client {
         purge(&**self.0.backend.store("purge jobs")?, state, older_than).await
     }
 
-    /// Waits until everything accepted is written, and closes the store for all its clients. Shut workers down first.
+    /// Waits until everything accepted is written or sent, and closes the store for all its clients. Shut workers down
+    /// first.
     ///
     /// # Errors
     /// The store's own. Whatever is asked afterwards fails with [`is_closed`](Error::is_closed).
