@@ -153,6 +153,15 @@ impl Sdk {
     }
 }
 
+#[cfg(all(test, feature = "dynamodb"))]
+impl Sdk {
+    /// The same, its tables reached through this client.
+    pub(crate) fn with_dynamodb(self, client: aws_sdk_dynamodb::Client) -> Self {
+        self.0.dynamodb.lock().unwrap_or_else(PoisonError::into_inner).insert(None, client);
+        self
+    }
+}
+
 impl fmt::Debug for Sdk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sdk").field("settings", &self.0.settings).finish_non_exhaustive()

@@ -1,12 +1,64 @@
-//! What became of jobs, in a DynamoDB table with the hash key `id` (text) and the TTL attribute `ttl` (seconds).
+//! What became of jobs, in a DynamoDB table with the hash key `id` (text) and the TTL attribute `ttl`.
+//!
+//! An item is one job. Other tools may read it; times are microseconds since 1970 where nothing else is said.
+//!
+//! | attribute | type | meaning |
+//! |---|---|---|
+//! | `id` | S | the job's id, a UUID |
+//! | `ttl` | N | from this second since 1970 on, the item counts as absent, whether DynamoDB has deleted it or not |
+//! | `state` | S | `queued`, `running`, `completed` or `failed` |
+//! | `kind`, `queue` | S | the function that it calls; the queue that the call named |
+//! | `attempt`, `max_attempts` | N | the attempts used, the running one included; how many it may use |
+//! | `fence` | N | counts the beginnings of attempts, and never goes back while there is an item |
+//! | `created_at`, `run_at` | N | when it was written; when it is, or was, due |
+//! | `attempted_at`, `finished_at` | N | when its last attempt began; when it ended |
+//! | `key` | S | its idempotency key, if it has one |
+//! | `sent` | BOOL | whether its sending is known to have succeeded; only of jobs that others may find, by key or given id |
+//! | `holder`, `until` | S, N | while it runs: the event that brought it; when its environment stops at the latest |
+//! | `begun` | S | while it runs: the request that began the attempt, so that a repeated one counts once |
+//! | `progress` | M | what an attempt last said: `done` (N), `total` (N), `message` (S) |
+//! | `errors` | L | the failed attempts, oldest first: M of `attempt` (N), `at` (N), `message` (S) |
+//! | `failed_as` | S | of a failed job: `discarded` or `cancelled` |
+//! | `output` | S | of a completed job: what it returned, as JSON |
+//! | `output_at` | M | in its place, where it is too large: `bucket`, `key`, `sha256` (S), `size` (N, bytes) |
+//!
+//! A key is an item as well, which leads to its job. It stands for as long as that job does, whatever its own `ttl` says.
+//!
+//! | attribute | type | meaning |
+//! |---|---|---|
+//! | `id` | S | `key#` and the SHA-256 of kind and key |
+//! | `ttl` | N | as above |
+//! | `job` | S | the job's id |
+//!
+//! Arguments are not kept: they travel with the job, and are `null` in what is read from here.
 
 use std::time::Duration;
 
-use sidetask::core::Verdict;
-use sidetask::{Error, JobId, JobRecord, Json, Progress, Timestamp};
+use sidetask::{JobId, Json, Timestamp};
 
 use crate::payload::Payloads;
 use crate::sdk::Sdk;
+
+mod admit;
+mod batch;
+mod begin;
+mod conditional;
+mod error;
+mod expiry;
+mod finish;
+mod item;
+mod keys;
+mod put;
+mod read;
+mod record;
+mod retry;
+mod sent;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use error::explain;
+pub(crate) use expiry::{expires, seconds};
 
 /// A table of responses.
 #[derive(Clone, Debug)]
@@ -21,6 +73,9 @@ pub(crate) struct Responses {
 
 /// How large an output may be to be kept in the table, in bytes. An item may have 400 KB in all.
 pub(crate) const OUTPUT_LIMIT: usize = 350 * 1024;
+
+/// How large an output may be to be kept in a bucket, in bytes. Whoever waits for it reads it into memory.
+pub(crate) const STORED_OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A job about to be sent.
 #[derive(Clone, Debug)]
@@ -39,7 +94,7 @@ pub(crate) struct Queued {
 /// What the table says of a job about to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Admitted {
-    /// The job: this one, or the one that was there with the id or key.
+    /// The job: this one, or the one that was there with the id or key. It is what is to be sent.
     pub(crate) id: JobId,
     pub(crate) existed: bool,
     /// Whether it is to be sent: it is new, or nobody knows that it was ever sent.
@@ -62,7 +117,8 @@ pub(crate) struct Delivery<'a> {
 /// Whether a delivery is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
-    /// It is this attempt, and reports with this fence.
+    /// It is this attempt, and reports with this fence. The attempt is over the job's limit where earlier ones were used
+    /// up without a report: their environments died, or were stopped.
     Run { attempt: u32, fence: u64 },
     /// The job has ended: there is nothing to do.
     Ended,
@@ -74,7 +130,7 @@ pub(crate) enum Begun {
 #[derive(Clone, Debug)]
 pub(crate) enum End {
     Completed(Json),
-    /// It failed, and the service will deliver it again.
+    /// It failed, and the service will deliver it again. A snoozed one has used no attempt, and its error is not kept.
     Again {
         error: String,
         snoozed: bool,
@@ -87,59 +143,5 @@ pub(crate) enum End {
 impl Responses {
     pub(crate) fn new(sdk: Sdk, table: String, ttl: Duration, outputs: Option<Payloads>) -> Self {
         Self { sdk, table, ttl, outputs }
-    }
-
-    /// Writes `queued` for each job, before it is sent. In order, one answer each.
-    pub(crate) async fn admit(&self, jobs: &[Queued], now: Timestamp) -> Vec<Result<Admitted, Error>> {
-        let _ = (now, &self.sdk, &self.table, self.ttl, &self.outputs);
-        jobs.iter().map(|_| Err(Error::unsupported("not yet"))).collect()
-    }
-
-    /// Takes note that jobs which others may find (by id or key) were sent.
-    pub(crate) async fn sent(&self, ids: &[JobId]) -> Result<(), Error> {
-        let _ = ids;
-        Err(Error::unsupported("not yet"))
-    }
-
-    /// Takes back jobs whose sending was refused, unless they were begun.
-    pub(crate) async fn unsent(&self, jobs: &[Queued]) -> Result<(), Error> {
-        let _ = jobs;
-        Err(Error::unsupported("not yet"))
-    }
-
-    /// Begins an attempt, unless the job has ended or another delivery holds it.
-    pub(crate) async fn begin(&self, delivery: &Delivery<'_>, now: Timestamp) -> Result<Begun, Error> {
-        let _ = (delivery, now);
-        Err(Error::unsupported("not yet"))
-    }
-
-    /// Keeps progress, and the job for another TTL.
-    pub(crate) async fn progress(
-        &self,
-        id: JobId,
-        fence: u64,
-        progress: &Progress,
-        now: Timestamp,
-    ) -> Result<Verdict, Error> {
-        let _ = (id, fence, progress, now);
-        Err(Error::unsupported("not yet"))
-    }
-
-    /// Keeps the job for another TTL.
-    pub(crate) async fn refresh(&self, id: JobId, fence: u64, now: Timestamp) -> Result<Verdict, Error> {
-        let _ = (id, fence, now);
-        Err(Error::unsupported("not yet"))
-    }
-
-    /// Ends an attempt.
-    pub(crate) async fn finish(&self, id: JobId, fence: u64, end: &End, now: Timestamp) -> Result<Verdict, Error> {
-        let _ = (id, fence, end, now);
-        Err(Error::unsupported("not yet"))
-    }
-
-    /// Reads jobs; `None` for one that is not there or whose time is over.
-    pub(crate) async fn read(&self, ids: &[JobId], now: Timestamp) -> Result<Vec<Option<JobRecord>>, Error> {
-        let _ = (ids, now);
-        Err(Error::unsupported("not yet"))
     }
 }
