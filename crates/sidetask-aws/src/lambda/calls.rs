@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use serde::Serialize;
 use sidetask::{Error, JobId, Json};
 
@@ -57,13 +58,20 @@ impl Inner {
         Delivered { holder, receives, most, ends: invocation.deadline }
     }
 
-    pub(super) async fn run_call(&self, call: Call, delivered: &Delivered) -> Result<(JobId, Done), GivenBack> {
-        let job = match call {
-            Call::Native(message) => self.native(message)?,
-            Call::Zappa(message) => self.of_zappa(message, delivered)?,
-        };
-        let done = self.deliver(&job, delivered).await?;
-        Ok((job.id, done))
+    /// Boxed, so that the type of what a user awaits does not contain the SDK's.
+    pub(super) fn run_call<'a>(
+        &'a self,
+        call: Call,
+        delivered: &'a Delivered,
+    ) -> BoxFuture<'a, Result<(JobId, Done), GivenBack>> {
+        Box::pin(async move {
+            let job = match call {
+                Call::Native(message) => self.native(message)?,
+                Call::Zappa(message) => self.of_zappa(message, delivered)?,
+            };
+            let done = self.deliver(&job, delivered).await?;
+            Ok((job.id, done))
+        })
     }
 
     fn native(&self, message: Message) -> Result<Job, Error> {

@@ -80,7 +80,12 @@ pub(super) async fn finish(
         let now = clock.now();
         let written = tokio::time::timeout(until.since(now), keep.finish(id, fence, end, now)).await;
         let error = match written {
-            Ok(Ok(verdict)) => return Ok(verdict),
+            Ok(Ok(verdict)) => {
+                if let (Verdict::Accepted(State::Discarded), End::Completed(_)) = (verdict, &*end) {
+                    *end = End::Discarded("its output is too large to be kept".to_owned());
+                }
+                return Ok(verdict);
+            }
             Ok(Err(error)) if error.is_too_large() && matches!(end, End::Completed(_)) => {
                 *end = End::Discarded(error.to_string());
                 continue;

@@ -53,7 +53,7 @@ impl Inner {
     pub(super) async fn fetch(&self, stored: &Stored) -> Result<Json, Error> {
         #[cfg(feature = "s3")]
         if let Some(payloads) = &self.payloads {
-            return payloads.fetch(stored, PAYLOAD_LIMIT).await;
+            return Box::pin(payloads.fetch(stored, PAYLOAD_LIMIT)).await;
         }
         Err(Error::unsupported(format!("the object `{}` cannot be read without the feature `s3`", stored.key)))
     }
@@ -68,7 +68,7 @@ impl Inner {
         let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).min(LONGEST);
         let request = self.sdk.sqs(Some(&region)).await.change_message_visibility();
         let request = request.queue_url(url).receipt_handle(receipt).visibility_timeout(seconds as i32);
-        if let Err(error) = request.send().await {
+        if let Err(error) = Box::pin(request.send()).await {
             let error = aws_smithy_types::error::display::DisplayErrorContext(&error);
             tracing::warn!(%error, seconds, "the message comes again when its visibility timeout is over, not when asked");
         }
