@@ -22,7 +22,8 @@ where
         SdkError::ConstructionFailure(_) => return refused_here(&asked, error),
         _ => return unanswered(&asked, error),
     };
-    class.error(&asked, &code, source(error))
+    let message = error.as_service_error().and_then(|said| said.message()).map(ToOwned::to_owned);
+    class.error(&asked, &code, message.map_or_else(|| source(error), Into::into))
 }
 
 /// The same for one entry of a batch that failed while the request as such was accepted.

@@ -115,6 +115,15 @@ impl Message {
     }
 }
 
+/// Arguments that are `null` are arguments, of a function that takes none for instance.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+fn raw(json: &Json) -> Result<&RawValue, Error> {
+    serde_json::from_str(json.as_str()).map_err(|source| Error::decode("JSON", source))
+}
+
 /// SNS and SQS take the characters of XML 1.0 only. JSON text may hold two others as they are, inside of strings, where
 /// they can be escaped.
 fn in_xml(text: String) -> String {
@@ -123,15 +132,6 @@ fn in_xml(text: String) -> String {
     } else {
         text
     }
-}
-
-/// Arguments that are `null` are arguments, of a function that takes none for instance.
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
-}
-
-fn raw(json: &Json) -> Result<&RawValue, Error> {
-    serde_json::from_str(json.as_str()).map_err(|source| Error::decode("JSON", source))
 }
 
 #[cfg(test)]

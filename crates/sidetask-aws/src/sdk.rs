@@ -200,3 +200,27 @@ async fn load(settings: &Settings) -> SdkConfig {
     }
     loader.load().await
 }
+
+/// Clients that tests give in place of real ones.
+#[cfg(test)]
+impl Sdk {
+    #[cfg(feature = "lambda")]
+    pub(crate) fn give_lambda(&self, client: aws_sdk_lambda::Client) {
+        give(&self.0.lambda, client);
+    }
+
+    #[cfg(feature = "sns")]
+    pub(crate) fn give_sns(&self, client: aws_sdk_sns::Client) {
+        give(&self.0.sns, client);
+    }
+
+    #[cfg(feature = "sqs")]
+    pub(crate) fn give_sqs(&self, client: aws_sdk_sqs::Client) {
+        give(&self.0.sqs, client);
+    }
+}
+
+#[cfg(test)]
+fn give<C>(clients: &ByRegion<C>, client: C) {
+    clients.lock().unwrap().insert(None, client);
+}

@@ -58,7 +58,7 @@ fn what_is_not_understood_is_refused_with_advice() {
 
 fn destinations() -> impl Strategy<Value = Destination> {
     let function = "[A-Za-z0-9_-]{1,64}(:[A-Za-z0-9_-]{1,20})?";
-    let topic = "arn:aws:sns:[a-z]{2}-[a-z]{4}-[1-9]:[0-9]{12}:[A-Za-z0-9_-]{1,40}(\\.fifo)?";
+    let topic = "arn:aws:sns:(eu|ap|me)-[a-z]{4}-[1-9]:[0-9]{12}:[A-Za-z0-9_-]{1,40}(\\.fifo)?";
     let queue = "https://host/[0-9]{12}/[A-Za-z0-9_-]{1,75}|[A-Za-z0-9_-]{1,75}(\\.fifo)?";
     let service = prop_oneof![
         ("()|", Just(Service::Lambda), function).prop_map(|(_, service, target)| (service, target)),

@@ -1,0 +1,115 @@
+use aws_sdk_lambda::Client;
+use aws_sdk_lambda::operation::invoke::{InvokeInput, InvokeOutput};
+use aws_smithy_mocks::mock;
+
+use super::*;
+use crate::message::{Args, Message};
+
+fn accepted() -> InvokeOutput {
+    InvokeOutput::builder().status_code(202).build()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_is_invoked_as_an_event_with_its_alias() {
+    let asked = Asked::new();
+    let noted = asked.clone();
+    let rule = mock!(Client::invoke).then_compute_output(move |request: &InvokeInput| {
+        noted.note(request.clone());
+        accepted()
+    });
+    let dispatch = open("lambda:mailer:live");
+    dispatch.0.sdk.give_lambda(answered_by!(aws_sdk_lambda, rule));
+
+    let call = Call::new("mail.welcome", ("ada",)).max_attempts(5).timeout(std::time::Duration::from_secs(30));
+    let enqueued = send_one(&dispatch, call).await.unwrap();
+
+    let [request] = &asked.all()[..] else { panic!("{asked:?}") };
+    assert_eq!((request.function_name(), request.qualifier()), (Some("mailer"), Some("live")));
+    assert_eq!(request.invocation_type().unwrap().as_str(), "Event");
+    let text = std::str::from_utf8(request.payload().unwrap().as_ref()).unwrap();
+    let expected = format!(
+        r#"{{"sidetask":1,"id":"{}","kind":"mail.welcome","args":["ada"],"max_attempts":5,"timeout_ms":30000,"responds":false}}"#,
+        enqueued.id
+    );
+    assert_eq!(text, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lambda_says_is_classified_and_says_what_was_asked() {
+    for (status, code, expected) in [
+        (404, "ResourceNotFoundException", "refused"),
+        (403, "AccessDeniedException", "refused"),
+        (413, "RequestTooLargeException", "refused"),
+        (400, "InvalidRequestContentException", "refused"),
+        (429, "TooManyRequestsException", "busy"),
+        (409, "ResourceConflictException", "storage"),
+        (500, "ServiceException", "storage"),
+        (503, "ServiceUnavailable", "storage"),
+        (502, "EC2ThrottledException", "busy"),
+    ] {
+        let rule =
+            mock!(Client::invoke).then_http_response(move || http(status, Some(code), r#"{"message":"because"}"#));
+        let dispatch = open("lambda:mailer:live");
+        dispatch.0.sdk.give_lambda(answered_by!(aws_sdk_lambda, rule));
+        let error = send_one(&dispatch, Call::new("k", ())).await.unwrap_err();
+        assert_eq!(class(&error), expected, "{code}: {error:?}");
+        let text = error.to_string();
+        assert!(text.contains("invoke function `mailer:live`") && text.contains(code), "{text}");
+        assert!(format!("{:?}", std::error::Error::source(&error)).contains("because"), "{error:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_request_is_tried_again_as_often_as_was_set() {
+    for (failures, attempts, ok) in [(2, 3, true), (3, 3, false), (1, 1, false), (4, 5, true)] {
+        let answers = mock!(Client::invoke).sequence().http_status(503, None).times(failures);
+        let rule = answers.output(accepted).build();
+        let dispatch = settings("lambda:f").attempts(attempts).open().unwrap();
+        let retries = dispatch.0.sdk.config().await.retry_config().unwrap().clone();
+        let client = answered_by!(aws_sdk_lambda, rule);
+        dispatch.0.sdk.give_lambda(Client::from_conf(client.config().to_builder().retry_config(retries).build()));
+        assert_eq!(send_one(&dispatch, Call::new("k", ())).await.is_ok(), ok, "{failures} of {attempts}");
+        assert_eq!(rule.num_calls(), failures.min(attempts as usize) + usize::from(ok));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_accepts_nothing_is_a_failure() {
+    let rule = mock!(Client::invoke).then_output(|| InvokeOutput::builder().status_code(200).build());
+    let dispatch = open("lambda:f");
+    dispatch.0.sdk.give_lambda(answered_by!(aws_sdk_lambda, rule));
+    let error = send_one(&dispatch, Call::new("k", ())).await.unwrap_err();
+    assert_eq!(class(&error), "storage");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_lambda_cannot_do_is_said_before_anything_is_sent() {
+    let asked = Asked::new();
+    let noted = asked.clone();
+    let rule = mock!(Client::invoke).then_compute_output(move |request: &InvokeInput| {
+        noted.note(request.payload().unwrap().as_ref().to_vec());
+        accepted()
+    });
+    let dispatch = open("lambda:f");
+    dispatch.0.sdk.give_lambda(answered_by!(aws_sdk_lambda, rule));
+    let minute = std::time::Duration::from_secs(60);
+    let (delayed, keyed) = (Call::new("k", ()).delay(minute), Call::new("k", ()).key("once"));
+    let big = Call::new("k", "x".repeat(1_048_576));
+    let elsewhere = Call::new("k", ()).to("sqs:");
+    let past = Call::new("good", ()).at(std::time::SystemTime::UNIX_EPOCH);
+    let answers = dispatch.send([delayed, keyed, big, elsewhere, past].map(job).into()).await;
+
+    assert!(answers[0].as_ref().unwrap_err().is_unsupported());
+    let keyless = answers[1].as_ref().unwrap_err();
+    assert!(keyless.is_unsupported() && keyless.to_string().contains("responses=TABLE"), "{keyless}");
+    let big = answers[2].as_ref().unwrap_err();
+    assert!(big.is_too_large(), "{big}");
+    for part in ["1048576 bytes", "payloads=BUCKET", "Lambda"] {
+        assert!(big.to_string().contains(part), "{big}");
+    }
+    assert!(answers[3].as_ref().unwrap_err().is_url());
+    assert!(answers[4].is_ok());
+    let [sent] = &asked.all()[..] else { panic!("{asked:?}") };
+    let message = Message::decode(std::str::from_utf8(sent).unwrap()).unwrap();
+    assert!(message.kind == "good" && matches!(message.args, Args::Inline(_)));
+}
