@@ -5,6 +5,9 @@ use sidetask::{Error, Json};
 use crate::message::Stored;
 use crate::sdk::Sdk;
 
+#[cfg(all(test, feature = "s3"))]
+mod tests;
+
 /// What every key begins with, for permissions and lifecycle rules.
 #[cfg(feature = "s3")]
 const PREFIX: &str = "sidetask";

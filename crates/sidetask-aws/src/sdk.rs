@@ -218,6 +218,11 @@ impl Sdk {
     pub(crate) fn give_sqs(&self, client: aws_sdk_sqs::Client) {
         give(&self.0.sqs, client);
     }
+
+    #[cfg(feature = "s3")]
+    pub(crate) fn give_s3(&self, client: aws_sdk_s3::Client) {
+        give(&self.0.s3, client);
+    }
 }
 
 #[cfg(test)]
