@@ -19,9 +19,8 @@ pub fn task(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Makes a function a task whose jobs go by SNS: `#[task(service = "sns")]`.
 ///
-/// A client that dispatches publishes them to the topic of its own destination, or to its account's topic for the
-/// function that runs them; a client of a store takes no notice. It has the [options of `#[task]`](macro@crate::task),
-/// but for `to`, and no other `service`.
+/// A client that dispatches publishes them to the topic of its own destination, where the options name no other; a client
+/// of a store takes no notice. It has the [options of `#[task]`](macro@crate::task), but for `to`, and no other `service`.
 ///
 /// ```
 /// use sidetask::task_sns;
