@@ -19,7 +19,8 @@ impl Responses {
     ///
     /// Where an id or a key finds a job, that is the answer; the id's where both find one. So is the first of those that
     /// are equal in this call. A job that was found and of which nobody knows that it was sent is to be sent again:
-    /// whoever wrote it may have died in between, or may be about to send it, which only makes two deliveries.
+    /// whoever wrote it may have died in between, or may be about to send it, which only makes two deliveries. No job is
+    /// to be sent twice for one call.
     pub(crate) async fn admit(&self, jobs: &[Queued], now: Timestamp) -> Vec<Result<Admitted, Error>> {
         let Plan { fresh, findable, repeated } = Plan::of(jobs);
         let (mut answers, found) = future::join(self.admit_fresh(jobs, &fresh, now), async {
@@ -29,20 +30,18 @@ impl Responses {
         })
         .await;
         answers.extend(found);
-        let mut sending: HashSet<JobId> = sends(answers.values());
         for Repeated { at, first, by_id } in repeated {
             let answer = match answers.get(&first) {
                 Some(Ok(first)) if by_id || !jobs[at].id_given => Ok(Admitted { existed: true, send: false, ..*first }),
                 // It may find another job by its id, or the first has failed.
-                _ => self.admit_one(&jobs[at], now).await.map(|found| {
-                    let send = found.send && sending.insert(found.id);
-                    Admitted { send, ..found }
-                }),
+                _ => self.admit_one(&jobs[at], now).await,
             };
             answers.insert(at, answer);
         }
         let unanswered = || Err(Error::storage(format!("AWS was asked to {ASKED}, and one was not"), "no answer"));
-        (0..jobs.len()).map(|at| answers.remove(&at).unwrap_or_else(unanswered)).collect()
+        let mut sending = HashSet::new();
+        let mut once = |found: Admitted| Admitted { send: found.send && sending.insert(found.id), ..found };
+        (0..jobs.len()).map(|at| answers.remove(&at).unwrap_or_else(unanswered).map(&mut once)).collect()
     }
 
     /// Jobs that nobody can find, since their ids are new, are written as they are.
@@ -100,10 +99,6 @@ fn found(job: &Queued, id: JobId, old: &Attributes) -> Admitted {
     let old = Item(old);
     let send = old.unsent() && old.text("kind") == Ok(Some(job.kind.as_str()));
     Admitted { id, existed: true, send }
-}
-
-fn sends<'a>(answers: impl Iterator<Item = &'a Result<Admitted, Error>>) -> HashSet<JobId> {
-    answers.flatten().filter(|admitted| admitted.send).map(|admitted| admitted.id).collect()
 }
 
 /// Jobs by how they are written: their places in the call.

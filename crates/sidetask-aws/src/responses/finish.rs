@@ -159,10 +159,10 @@ fn added(item: Item<'_>, error: &str, now: Timestamp) -> AttributeValue {
     item::errors(&errors)
 }
 
-/// Says to a report what it has found. Each beginning has a fence of its own, so that a job which does not run and has
-/// this one was ended with it: the report is a repetition of one whose answer was lost.
+/// Says to a report that does not hold the job what it has found. Each beginning has a fence of its own, so that a job
+/// which still has this one was ended with it: the report is a repetition of one whose answer was lost.
 fn verdict(id: JobId, fence: u64, found: Option<&Attributes>, now: Timestamp) -> Verdict {
-    let ended = found.filter(|item| Item(item).number("fence") == Ok(Some(fence)) && !holds(Item(item), fence));
+    let ended = found.filter(|item| Item(item).number("fence") == Ok(Some(fence)));
     match ended.and_then(|item| record(id, item, now).ok()) {
         Some((job, _)) => Verdict::Accepted(job.state),
         None => Verdict::LeaseLost,

@@ -75,6 +75,18 @@ async fn where_id_and_key_find_two_jobs_the_ids_is_the_answer() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_job_that_one_call_finds_in_several_ways_is_sent_once() -> Result<()> {
+    let bench = Bench::new().await?;
+    let job = Queued { id_given: true, ..keyed("ada") };
+    bench.admit(&job, NOW).await?;
+    let jobs = [keyed("ada"), job.clone(), given(job.id), keyed("ada")];
+    let admitted: Vec<Admitted> = bench.responses.admit(&jobs, NOW).await.into_iter().collect::<Result<_, _>>()?;
+    assert!(admitted.iter().all(|admitted| admitted.id == job.id && admitted.existed), "{admitted:?}");
+    assert_eq!(admitted.iter().map(|admitted| admitted.send).collect::<Vec<_>>(), [true, false, false, false]);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_key_is_kept_as_long_as_its_job() -> Result<()> {
     let bench = Bench::new().await?;
     let job = keyed("ada");
