@@ -5,7 +5,8 @@ use sidetask::{Error, Json};
 use crate::message::Stored;
 use crate::sdk::Sdk;
 
-#[cfg(all(test, feature = "s3"))]
+#[cfg(test)]
+#[cfg(feature = "s3")]
 mod tests;
 
 /// What every key begins with, for permissions and lifecycle rules.

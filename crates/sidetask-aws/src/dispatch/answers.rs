@@ -47,7 +47,8 @@ fn unanswered() -> Result<Enqueued, Error> {
     Err(Error::storage("AWS answered for fewer jobs than it was given", "an answer is missing"))
 }
 
-#[cfg(all(test, feature = "dynamodb"))]
+#[cfg(test)]
+#[cfg(feature = "dynamodb")]
 mod tests {
     use sidetask::JobId;
 
