@@ -21,6 +21,7 @@
 //! | `test.block` `(path, ms)` | plain: writes `begin`, and `end` when it is over, or `told` when it is told to stop |
 //! | `test.short` `(path, ms)` | `test.sleep` with `timeout = "100ms"` |
 //! | `test.meet` `(directory, name, count)` | makes the file, and answers true once there are so many; false after 10 s |
+//! | `test.together` `(path, count)` | writes `begin`, and answers true once there are so many lines; false after 10 s |
 //! | `test.progress` `(path, steps)` | reports each step, and writes it |
 //! | `test.big` `(bytes)` | answers text of this size |
 //! | `test.context` `(path)` | writes and answers what it knows of itself, as [`Known`] |
@@ -175,6 +176,18 @@ async fn meet(directory: PathBuf, name: String, count: usize) -> io::Result<bool
     fs::write(directory.join(name), "")?;
     for _ in 0..1000 {
         if fs::read_dir(&directory)?.count() >= count {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(false)
+}
+
+#[task(name = "test.together")]
+async fn together(path: PathBuf, count: usize) -> io::Result<bool> {
+    write_line(&path, "begin")?;
+    for _ in 0..1000 {
+        if fs::read_to_string(&path)?.lines().count() >= count {
             return Ok(true);
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
