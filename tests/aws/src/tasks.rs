@@ -38,6 +38,7 @@ use sidetask_aws::lambda::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
+    tracing_subscriber::fmt().with_ansi(false).init();
     let greeting = Greeting(std::env::var("GREETING").unwrap_or_else(|_| "hello".to_owned()));
     Handler::builder(Registry::discovered()).state(greeting).build()?.run().await?;
     Ok(())

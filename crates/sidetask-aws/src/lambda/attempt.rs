@@ -45,6 +45,10 @@ pub(super) struct Delivered {
     pub(super) receives: Option<u32>,
     /// How often it comes at most.
     pub(super) most: u32,
+    /// When a function is stopped, so that what became of it can still be recorded.
+    pub(super) stops: Timestamp,
+    /// Until when that may be tried.
+    pub(super) records: Timestamp,
     /// When the environment is stopped.
     pub(super) ends: Timestamp,
 }
@@ -110,7 +114,7 @@ impl Inner {
                     until: delivered.ends,
                 };
                 let now = self.now();
-                let begun = tokio::time::timeout(delivered.ends.since(now), keep.begin(&delivery, now)).await;
+                let begun = tokio::time::timeout(delivered.records.since(now), keep.begin(&delivery, now)).await;
                 let late = |elapsed| Error::storage("the table of responses did not answer in time", elapsed);
                 match begun.map_err(late)?? {
                     Begun::Run { attempt, fence } => (attempt.or(delivered.receives).unwrap_or(1), fence),
@@ -159,7 +163,7 @@ impl Inner {
         };
         if let Some(keep) = &job.keep {
             let clock = &**self.executor.clock();
-            match keep::finish(&**keep, job.id, token.fence, &mut end, delivered.ends, clock).await {
+            match keep::finish(&**keep, job.id, token.fence, &mut end, delivered.records, clock).await {
                 Ok(Verdict::Accepted(_)) => {}
                 Ok(Verdict::LeaseLost) => {
                     tracing::warn!(
@@ -236,8 +240,7 @@ impl Inner {
 
     /// How long a function may run so that there is time to record what became of it.
     fn time_left(&self, job: &Job, delivered: &Delivered) -> Result<Duration, Error> {
-        let left = delivered.ends.since(self.now());
-        let left = left.saturating_sub(self.margin.min(left / 20));
+        let left = delivered.stops.since(self.now());
         if left.is_zero() {
             let what = format_args!("job {} (`{}`)", job.id, job.kind);
             return Err(Error::failed(what, "no time is left in this invocation: raise the function's timeout"));
@@ -245,7 +248,7 @@ impl Inner {
         Ok(left)
     }
 
-    fn now(&self) -> Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.executor.clock().now()
     }
 }

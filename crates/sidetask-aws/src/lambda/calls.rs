@@ -55,7 +55,11 @@ impl Inner {
     /// What is known of a delivery with this name.
     pub(super) fn delivered(&self, holder: String, receives: Option<u32>, invocation: &Invocation) -> Delivered {
         let most = if receives.is_some() { self.queue_attempts } else { self.event_attempts };
-        Delivered { holder, receives, most, ends: invocation.deadline }
+        let ends = invocation.deadline;
+        let margin = self.margin.min(ends.since(self.now()) / 20);
+        // The rest is for telling the service.
+        let (stops, records) = (ends.before(margin), ends.before(margin / 4));
+        Delivered { holder, receives, most, stops, records, ends }
     }
 
     /// Boxed, so that the type of what a user awaits does not contain the SDK's.

@@ -43,7 +43,6 @@ async fn ten_messages_of_a_queue_run_at_once() {
     until_empty(&site, &moto, &queue).await;
     // Each of them has waited for the nine others.
     assert_eq!(std::fs::read_dir(site.path("all")).unwrap().count(), 10);
-    assert!(!site.lambda.logs(NAME).contains("ERROR"), "{}", site.lambda.logs(NAME));
     assert_eq!(site.lambda.runs(NAME).len(), 1, "one batch");
     let text = format!("{:?}", site.outcomes());
     assert!(text.contains(r#""batchItemFailures": Array []"#), "{text}");

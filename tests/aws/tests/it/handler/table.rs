@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sidetask_aws_local::{Moto, Outcome};
+use sidetask_aws_local::Moto;
 
 use super::{NAME, PATIENCE, Site, function, message, responds, unique, with_table};
 
@@ -127,11 +127,13 @@ async fn two_deliveries_of_one_event_at_once_complete_its_job() {
     let moto = Moto::shared().await.unwrap();
     let (function, table) = with_table(&moto).await;
     let site = Site::new(function.timeout(PATIENCE)).await;
+    // One environment is warm and the other is not: moto cannot take two beginnings at the same instant.
+    site.event(&responds("test.add", json!([1, 1])).0.to_string()).await;
     site.lambda.deliver_twice(NAME, true);
     // Each of them waits for the other.
     let (message, id) = responds("test.together", json!([site.path("log"), 2]));
     site.event(&message.to_string()).await;
-    assert_eq!((site.lines("log").len(), site.counts()), (2, (2, 0)));
+    assert_eq!((site.lines("log").len(), site.counts()), (2, (3, 0)), "{:?}", site.outcomes());
     let (state, _, output) = response(&moto, &table, &id).await;
     assert_eq!((state.as_str(), output), ("completed", json!(true)));
 }
@@ -163,9 +165,7 @@ async fn a_table_that_goes_away_while_a_task_runs_fails_the_attempt() {
     drop(moto);
     site.lambda.settled(NAME).await.unwrap();
     assert_eq!(site.lines("log"), ["begin", "end"]);
-    assert_eq!((site.counts(), site.errors()), ((1, 1), vec!["sidetask.Storage".to_owned()]));
-    let log = site.lambda.logs(NAME);
-    assert!(site.outcomes().iter().all(|outcome| *outcome != Outcome::TimedOut), "{log}");
+    assert_eq!((site.counts(), site.errors()), ((1, 1), vec!["sidetask.Storage".to_owned()]), "{:?}", site.outcomes());
 }
 
 #[tokio::test]
