@@ -1,5 +1,6 @@
 use std::fs;
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
@@ -38,9 +39,19 @@ impl Kitchen {
         Ok(fs::write(self.folder.path().join(format!("{name}.py")), text)?)
     }
 
+    /// A place for a file.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// Has Zappa's own handler run what is sent to the function.
     pub(super) async fn deploy_zappa(&self) -> Result<()> {
         self.deploy(Function::python(self.folder.path(), "zappa.handler.lambda_handler")).await
+    }
+
+    /// Has a compiled handler run what is sent to the function.
+    pub(super) async fn deploy_program(&self, program: &str) -> Result<()> {
+        self.deploy(Function::program(program).env("ASYNC_RESPONSE_TABLE", &self.name)).await
     }
 
     async fn deploy(&self, function: Function) -> Result<()> {

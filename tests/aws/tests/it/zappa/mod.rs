@@ -1,6 +1,7 @@
 //! Zappa itself on one side and this project on the other, both ways.
 
 mod bytes;
+mod from_python;
 mod kitchen;
 mod to_python;
 

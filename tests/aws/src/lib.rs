@@ -1,0 +1,3 @@
+//! What the guide "Coming from Zappa" shows, to be run for real.
+
+pub mod pies;
