@@ -4,26 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use super::{tools, with_file};
-
-/// The template as JSON, in which `!Ref X` is `{"Ref": "X"}`.
-struct Template(Value);
+use super::Template;
 
 impl Template {
-    fn read() -> Self {
-        const CONVERT: &str = "import cfn_flip, sys; print(cfn_flip.to_json(open(sys.argv[1]).read()))";
-        let output = with_file(sidetask_aws::TEMPLATE, |file| {
-            std::process::Command::new(tools().python()).args(["-c", CONVERT]).arg(file).output()
-        });
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        Self(serde_json::from_slice(&output.stdout).expect("JSON"))
-    }
-
-    fn properties(&self, resource: &str) -> &Value {
-        &self.0["Resources"][resource]["Properties"]
-    }
-
     /// The statements of a resource's policies.
     fn statements(&self, resource: &str) -> Vec<&Value> {
         let properties = self.properties(resource);
@@ -150,6 +133,7 @@ fn nobody_is_allowed_more_than_the_code_asks_for() {
         ("logs:CreateLogStream", "Logs"),
         ("logs:PutLogEvents", "Logs"),
         ("dynamodb:GetItem", "Responses"),
+        ("dynamodb:PutItem", "Responses"),
         ("dynamodb:UpdateItem", "Responses"),
         ("s3:GetObject", payloads),
         ("s3:PutObject", outputs),
@@ -164,8 +148,10 @@ fn nobody_is_allowed_more_than_the_code_asks_for() {
         ("lambda:InvokeFunction", "Function.Alias"),
         ("sns:Publish", "Topic"),
         ("sqs:SendMessage", "Queue"),
+        ("sqs:GetQueueUrl", "Queue"),
         ("dynamodb:BatchGetItem", "Responses"),
         ("dynamodb:BatchWriteItem", "Responses"),
+        ("dynamodb:ConditionCheckItem", "Responses"),
         ("dynamodb:DeleteItem", "Responses"),
         ("dynamodb:GetItem", "Responses"),
         ("dynamodb:PutItem", "Responses"),

@@ -3,9 +3,30 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::Value;
 use sidetask_aws_local::Tools;
 
 mod fits;
+mod used;
+
+/// The template as JSON, in which `!Ref X` is `{"Ref": "X"}`.
+struct Template(Value);
+
+impl Template {
+    fn read() -> Self {
+        const CONVERT: &str = "import cfn_flip, sys; print(cfn_flip.to_json(open(sys.argv[1]).read()))";
+        let output = with_file(sidetask_aws::TEMPLATE, |file| {
+            Command::new(tools().python()).args(["-c", CONVERT]).arg(file).output()
+        });
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        Self(serde_json::from_slice(&output.stdout).expect("JSON"))
+    }
+
+    fn properties(&self, resource: &str) -> &Value {
+        &self.0["Resources"][resource]["Properties"]
+    }
+}
 
 #[test]
 fn the_linter_finds_nothing_in_the_template() {
