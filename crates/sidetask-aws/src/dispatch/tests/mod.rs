@@ -10,6 +10,8 @@ use sidetask::{Call, Dispatch, Enqueued, Error};
 use super::{Aws, AwsDispatch};
 use crate::sdk::Credentials;
 
+#[cfg(all(feature = "dynamodb", feature = "sqs"))]
+mod kept;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod settings;

@@ -8,11 +8,11 @@ use aws_smithy_mocks::{Rule, mock};
 
 use super::*;
 
-const QUEUE: &str = "sqs:https://sqs.us-east-1.amazonaws.com/123456789012/q";
+pub(super) const QUEUE: &str = "sqs:https://sqs.us-east-1.amazonaws.com/123456789012/q";
 
 /// Answers a batch by what `judge` says of each entry: its number, `None` where it is accepted, else who is at fault and
 /// a code; `Some((_, ""))` leaves it out of the answer.
-fn judged(
+pub(super) fn judged(
     asked: Asked<Vec<String>>,
     judge: impl Fn(usize, &str) -> Option<(bool, &'static str)> + Send + Sync + 'static,
 ) -> Rule {
