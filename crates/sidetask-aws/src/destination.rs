@@ -108,6 +108,7 @@ pub struct Destination {
 
 impl Destination {
     /// How long a response is kept where nothing else is said. Longer than AWS tries an event again.
+    #[cfg(feature = "dynamodb")]
     pub(crate) const DEFAULT_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// The names that a query may have.

@@ -1,8 +1,7 @@
 //! Sending jobs.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sidetask::core::{IdSource, NewJob};
@@ -57,9 +56,8 @@ struct Inner {
     payloads: Option<Payloads>,
     #[cfg(feature = "dynamodb")]
     responses: Option<crate::responses::Responses>,
-    /// The URLs of queues by region and name.
     #[cfg(feature = "sqs")]
-    queue_urls: Mutex<HashMap<route::Route, String>>,
+    queue_urls: wire::Urls,
     clock: Arc<dyn Clock>,
     ids: IdSource,
     /// Held for reading while something is asked.
@@ -84,7 +82,7 @@ impl AwsDispatch {
             #[cfg(feature = "dynamodb")]
             responses,
             #[cfg(feature = "sqs")]
-            queue_urls: Mutex::default(),
+            queue_urls: wire::Urls::default(),
             clock: Arc::new(SystemClock),
             ids: IdSource::new(),
             closed: RwLock::new(false),

@@ -1,8 +1,10 @@
 //! A job made ready to be sent.
 
 use sha2::{Digest, Sha256};
+#[cfg(feature = "dynamodb")]
+use sidetask::JobId;
 use sidetask::core::NewJob;
-use sidetask::{Enqueued, Error, JobId, Timestamp};
+use sidetask::{Enqueued, Error, Timestamp};
 
 use super::Inner;
 use super::route::{Route, delay};
@@ -22,7 +24,9 @@ pub(super) struct Outgoing {
     pub(super) delay: Option<i32>,
     pub(super) queue: String,
     pub(super) key: Option<String>,
+    #[cfg(feature = "dynamodb")]
     pub(super) id_given: bool,
+    #[cfg(feature = "dynamodb")]
     pub(super) due: Timestamp,
     /// Whether it was in the table before.
     pub(super) existed: bool,
@@ -73,7 +77,9 @@ impl Inner {
             delay,
             queue: job.queue.into_owned(),
             key: job.key,
+            #[cfg(feature = "dynamodb")]
             id_given: job.id.is_some(),
+            #[cfg(feature = "dynamodb")]
             due: job.when.due(now).0,
             existed: false,
             posted: false,
@@ -107,6 +113,7 @@ impl Inner {
 
 impl Outgoing {
     /// Gives it the id of the job that it turned out to be.
+    #[cfg(feature = "dynamodb")]
     pub(super) fn rename(&mut self, id: JobId) -> Result<(), Error> {
         if self.message.id != id {
             self.message.id = id;

@@ -1,7 +1,6 @@
 //! How a set of jobs is sent: checked, written to the table, put into messages, sent, and taken note of.
 
 use std::collections::HashMap;
-use std::sync::PoisonError;
 
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
@@ -104,7 +103,7 @@ impl Inner {
             #[cfg(feature = "sqs")]
             Target::QueueName(name) => {
                 let client = self.sdk.sqs(region).await;
-                let url = self.queue_url(&client, route, name).await?;
+                let url = self.queue_urls.of(&client, region, name).await?;
                 Ok(Wire::Queue { client, url })
             }
             #[cfg(not(all(feature = "lambda", feature = "sns", feature = "sqs")))]
@@ -114,17 +113,6 @@ impl Inner {
                 Err(Error::unsupported(message))
             }
         }
-    }
-
-    #[cfg(feature = "sqs")]
-    async fn queue_url(&self, client: &aws_sdk_sqs::Client, route: &Route, name: &str) -> Result<String, Error> {
-        let known = self.queue_urls.lock().unwrap_or_else(PoisonError::into_inner).get(route).cloned();
-        if let Some(url) = known {
-            return Ok(url);
-        }
-        let url = super::wire::url_of(client, name).await?;
-        self.queue_urls.lock().unwrap_or_else(PoisonError::into_inner).insert(route.clone(), url.clone());
-        Ok(url)
     }
 }
 

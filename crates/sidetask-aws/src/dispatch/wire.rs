@@ -38,7 +38,9 @@ pub(super) struct Entry {
     /// The job's place among those given together.
     pub(super) at: usize,
     pub(super) text: String,
+    #[cfg_attr(not(feature = "sqs"), expect(dead_code, reason = "of queues only"))]
     pub(super) delay: Option<i32>,
+    #[cfg_attr(not(any(feature = "sns", feature = "sqs")), expect(dead_code, reason = "of batches only"))]
     pub(super) fifo: Option<Fifo>,
 }
 
@@ -46,9 +48,15 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
     Accepted,
-    Rejected { at_fault: bool, code: String, message: Option<String> },
+    #[cfg_attr(not(any(feature = "sns", feature = "sqs")), expect(dead_code, reason = "of batches only"))]
+    Rejected {
+        at_fault: bool,
+        code: String,
+        message: Option<String>,
+    },
 }
 
+#[cfg(any(feature = "sns", feature = "sqs"))]
 impl Said {
     /// Of an entry that the answer does not name.
     fn nothing() -> Self {
@@ -87,7 +95,7 @@ impl Wire {
 }
 
 #[cfg(feature = "sqs")]
-pub(super) use sqs::url_of;
+pub(super) use sqs::Urls;
 
 /// Answers in the order of the entries from what names them by their index.
 #[cfg(any(feature = "sns", feature = "sqs"))]

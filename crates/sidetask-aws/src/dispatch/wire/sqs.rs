@@ -1,3 +1,6 @@
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use sidetask::Error;
@@ -5,11 +8,30 @@ use sidetask::Error;
 use super::{Entry, Said, in_order};
 use crate::failure::failure;
 
-/// The URL of this account's queue of this name.
-pub(in crate::dispatch) async fn url_of(client: &Client, name: &str) -> Result<String, Error> {
-    let asked = format!("say the URL of queue `{name}`");
-    let answer = client.get_queue_url().queue_name(name).send().await.map_err(|error| failure(&asked, error))?;
-    answer.queue_url.ok_or_else(|| Error::storage(format!("AWS was asked to {asked}, and did not"), "no URL"))
+/// The URLs of this account's queues that were asked by name, by their regions and names.
+#[derive(Debug, Default)]
+pub(in crate::dispatch) struct Urls(Mutex<HashMap<(Option<String>, String), String>>);
+
+impl Urls {
+    /// The URL of the queue of this name, asked the first time.
+    pub(in crate::dispatch) async fn of(
+        &self,
+        client: &Client,
+        region: Option<&str>,
+        name: &str,
+    ) -> Result<String, Error> {
+        let place = (region.map(ToOwned::to_owned), name.to_owned());
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
+        if let Some(url) = known {
+            return Ok(url);
+        }
+        let asked = format!("say the URL of queue `{name}`");
+        let answer = client.get_queue_url().queue_name(name).send().await.map_err(|error| failure(&asked, error))?;
+        let unsaid = || Error::storage(format!("AWS was asked to {asked}, and did not"), "no URL");
+        let url = answer.queue_url.ok_or_else(unsaid)?;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(place, url.clone());
+        Ok(url)
+    }
 }
 
 /// Sends the entries in one request.
