@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail, ensure};
 mod aws;
 mod build_time;
 mod checks;
+mod fuzz;
 mod metadata;
 mod steps;
 mod suites;
@@ -81,6 +82,14 @@ const CHORES: &[Chore] = &[
                   response beside a server without them. Everything after its name is passed on to it, and its standard \
                   output is left as it is.",
         run: bench,
+    },
+    Chore {
+        name: "fuzz",
+        usage: "fuzz [SECONDS]",
+        about: "look for events that the Lambda handler cannot take",
+        details: "Runs libFuzzer, for 30 seconds unless something else is said. It needs Linux, a C++ compiler and a \
+                  nightly Rust. What it finds is in `fuzz/artifacts`.",
+        run: fuzz::run,
     },
     Chore {
         name: "build-time",

@@ -8,6 +8,8 @@ use sidetask::{BlockingPool, Error, Executor, ExecutorBuilder, Registry, StateMa
 #[cfg(feature = "dynamodb")]
 use super::table::Table;
 use super::{Handler, Inner};
+#[cfg(feature = "dynamodb")]
+use crate::Destination;
 #[cfg(feature = "s3")]
 use crate::payload::Payloads;
 #[cfg(feature = "dynamodb")]
@@ -40,17 +42,13 @@ impl HandlerBuilder {
     /// The largest output that is taken, in bytes: Lambda takes no answer over 6 MB, and would run the job again.
     const OUTPUT_BYTES: usize = 5_000_000;
 
-    /// How long a response is kept unless something else is said.
-    #[cfg(feature = "dynamodb")]
-    const TTL: Duration = Duration::from_secs(24 * 60 * 60);
-
     pub(super) fn new(registry: Registry) -> Self {
         Self {
             executor: Executor::builder(registry).max_output_bytes(Self::OUTPUT_BYTES),
             #[cfg(feature = "dynamodb")]
             responses: None,
             #[cfg(feature = "dynamodb")]
-            ttl: Self::TTL,
+            ttl: Destination::DEFAULT_TTL,
             #[cfg(feature = "s3")]
             payloads: None,
             event_attempts: None,

@@ -1,4 +1,4 @@
-//! The Lambda function that runs tasks.
+#![doc = include_str!("../../docs/lambda.md")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,10 +30,11 @@ pub(crate) use events::fuzz::check as fuzz_event;
 use keep::Keep;
 
 /// Runs as a Lambda function: waits for events and runs the tasks that they name, until the environment is shut down.
+/// All settings are the defaults and those of the environment; [`Handler::builder`] has the others.
 ///
 /// # Errors
-/// [`is_configuration`](Error::is_configuration) and [`is_missing_state`](Error::is_missing_state) where the tasks cannot
-/// be used together.
+/// [`is_configuration`](Error::is_configuration) where this is not a Lambda environment, and that or
+/// [`is_missing_state`](Error::is_missing_state) where the tasks cannot be used as they are.
 pub async fn run(registry: Registry) -> Result<(), Error> {
     Handler::builder(registry).build()?.run().await
 }
@@ -61,7 +62,8 @@ struct Inner {
     sdk: crate::sdk::Sdk,
 }
 
-/// What is known of the invocation that brings an event.
+/// What is known of the invocation that brings an event. Lambda's own are made by [`Handler::run`]; make one to
+/// [handle](Handler::handle) events in a test.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Invocation {
@@ -86,10 +88,24 @@ impl Handler {
         HandlerBuilder::new(registry)
     }
 
-    /// Handles one event, given as JSON text, and answers what the invocation returns.
+    /// Handles one event, given as JSON text, and answers what the invocation returns. [The module](self) says what an
+    /// event may be and what follows from it.
+    ///
+    /// When this returns, what became of each job is in the table of responses, where there is one.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops async functions where they stand, tells those that block nothing, and records nothing:
+    /// the event has to be handled again.
     ///
     /// # Errors
-    /// One that makes the service try the event again.
+    /// One that makes the service try the event again:
+    /// - [`is_failed`](Error::is_failed): an attempt failed and is to be repeated;
+    /// - [`is_unknown_kind`](Error::is_unknown_kind), [`is_decode`](Error::is_decode), [`is_unusable`](Error::is_unusable):
+    ///   nothing was run, since nobody here knows what;
+    /// - [`is_configuration`](Error::is_configuration): nothing was run, since the job needs a table or a bucket;
+    /// - [`is_busy`](Error::is_busy): another delivery of the job runs;
+    /// - [`is_storage`](Error::is_storage), [`is_refused`](Error::is_refused): the table failed, before the attempt or after
+    ///   it, which then runs again.
     pub async fn handle(&self, event: &str, invocation: Invocation) -> Result<Json, Error> {
         match events::read(event)? {
             Event::Direct(call) => self.direct(call, &invocation).await,
@@ -98,10 +114,11 @@ impl Handler {
         }
     }
 
-    /// Waits for events and handles them, until the environment is shut down.
+    /// Waits for events and handles them, until the environment is shut down. An environment gets one event at a time.
     ///
     /// # Errors
-    /// Those of Lambda's runtime.
+    /// [`is_configuration`](Error::is_configuration) where this is not a Lambda environment,
+    /// [`is_storage`](Error::is_storage) where Lambda's runtime ends.
     pub async fn run(self) -> Result<(), Error> {
         runtime::run(self).await
     }
