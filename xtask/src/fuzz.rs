@@ -26,9 +26,9 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
     // Build scripts run as they are: with a target of its own only the program is instrumented.
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let mut build = Command::new("rustup");
-    build.args(["run", "nightly", "cargo", "build", "--locked", "--release", "--manifest-path", MANIFEST]);
+    build.args(["run", "nightly", "cargo", "build", "--release", "--manifest-path", MANIFEST]);
     build.args(["--target", &target]).env("RUSTFLAGS", FLAGS);
-    succeed(&mut build).context("install the compiler with `rustup toolchain install nightly`")?;
+    succeed(&mut build).context("where the compiler is missing, `rustup toolchain install nightly` installs it")?;
     let (found, faults) = ("fuzz/target/corpus", "fuzz/artifacts/");
     for directory in [found, faults] {
         std::fs::create_dir_all(directory).with_context(|| format!("`{directory}` cannot be made"))?;

@@ -41,6 +41,16 @@ async fn each_message_of_a_queue_succeeds_or_fails_for_itself() {
 }
 
 #[tokio::test]
+async fn what_panics_beside_its_task_is_given_back_alone() {
+    let runs = Runs::default();
+    let (handler, fake) = with_table(&runs);
+    fake.book().panics = true;
+    let records = [queued("a", &responds("count", 0), None), queued("b", &message("count", 0, json!({})), None)];
+    let answer = handle(&handler, &json!({ "Records": records }).to_string()).await.unwrap();
+    assert_eq!((failures(&answer), ran(&runs)), (vec!["a"], 1));
+}
+
+#[tokio::test]
 async fn after_a_failure_its_group_waits_and_others_do_not() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let mut registry = Registry::new();

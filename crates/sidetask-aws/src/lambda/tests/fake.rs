@@ -18,6 +18,8 @@ pub(super) struct Book {
     pub(super) attempts: u32,
     pub(super) fence: u64,
     pub(super) has_ended: bool,
+    /// Whether beginning panics.
+    pub(super) panics: bool,
     /// Whether others hold the job.
     pub(super) is_held: bool,
     /// How many of the next writes of an end fail.
@@ -37,6 +39,7 @@ impl Fake {
             attempts: 0,
             fence: 0,
             has_ended: false,
+            panics: false,
             is_held: false,
             failures: 0,
             is_lost: false,
@@ -55,6 +58,7 @@ impl Fake {
 #[async_trait]
 impl Keep for Fake {
     async fn begin(&self, _: &Delivery, now: Timestamp) -> Result<Begun, Error> {
+        assert!(!self.book().panics, "as it was told");
         let mut book = self.book();
         if book.has_ended {
             return Ok(Begun::Ended(None));
