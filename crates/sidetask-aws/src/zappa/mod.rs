@@ -1,9 +1,13 @@
-//! Zappa's asynchronous tasks: its names, its messages, its table of responses.
+//! Zappa's asynchronous tasks: its names, its messages, its table of responses, for programs that are to live beside Python
+//! ones or to take their place.
+#![doc = include_str!("../../docs/coming-from-zappa.md")]
 
 #[cfg(feature = "__sdk")]
 mod app;
 mod arguments;
 mod message;
+#[cfg(feature = "__sdk")]
+mod placement;
 mod python;
 #[cfg(feature = "__sdk")]
 mod response;
@@ -13,8 +17,6 @@ mod route;
 mod run;
 #[cfg(feature = "__sdk")]
 mod table;
-#[cfg(feature = "__sdk")]
-mod target;
 #[cfg(test)]
 #[cfg(feature = "__sdk")]
 mod tests;

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use sidetask::core::NewJob;
 use sidetask::{Call, Error as AsyncException, Json, When};
 
+use super::placement::Placement;
 use super::route::{import_and_get_task, run_here};
-use super::target::Target;
 use super::{App, LambdaAsyncResponse, SnsAsyncResponse};
 use crate::Service;
 
@@ -56,7 +56,7 @@ use crate::Service;
 /// - [`is_unsupported`](AsyncException::is_unsupported): a delay, a key or an id, none of which the message has room for.
 ///   A client connected to `sqs:` delays up to 15 minutes, one connected to a store for as long as you like.
 pub fn run<T>(app: &App, call: Call<T>) -> Run<T> {
-    Run { app: app.clone(), call, target: Target::default() }
+    Run { app: app.clone(), call, placement: Placement::default() }
 }
 
 /// A call about to be made: what [`run`] answers, to be awaited.
@@ -64,7 +64,7 @@ pub fn run<T>(app: &App, call: Call<T>) -> Run<T> {
 pub struct Run<T> {
     app: App,
     call: Call<T>,
-    target: Target,
+    placement: Placement,
 }
 
 /// What became of a call.
@@ -126,25 +126,25 @@ impl<T> Ran<T> {
 impl<T> Run<T> {
     /// The service that it is sent by, [`Service::Lambda`] or [`Service::Sns`]. Default: the task's, else Lambda.
     pub fn service(mut self, service: Service) -> Self {
-        self.target.service = Some(service);
+        self.placement.service = Some(service);
         self
     }
 
     /// Whether the response is written to the table. Default: as the task says, else not.
     pub fn capture_response(mut self, capture: bool) -> Self {
-        self.target.capture_response = Some(capture);
+        self.placement.capture_response = Some(capture);
         self
     }
 
     /// The function that it is sent to, by its name, `name:alias` or ARN. Default: the task's, else the app's.
     pub fn remote_aws_lambda_function_name(mut self, name: impl Into<String>) -> Self {
-        self.target.function = Some(name.into());
+        self.placement.function = Some(name.into());
         self
     }
 
     /// The region that the function or topic is in. Default: the task's, else the one that the ARN names, else the app's.
     pub fn remote_aws_region(mut self, region: impl Into<String>) -> Self {
-        self.target.region = Some(region.into());
+        self.placement.region = Some(region.into());
         self
     }
 }
@@ -160,19 +160,19 @@ impl<T: DeserializeOwned + Send + 'static> IntoFuture for Run<T> {
 
 impl<T: DeserializeOwned> Run<T> {
     async fn make(self) -> Result<Ran<T>, AsyncException> {
-        let Self { app, call, target } = self;
+        let Self { app, call, placement } = self;
         let known = app.executor().find(call.kind()).cloned();
         let job = call.into_new_job(known.as_deref(), usize::MAX)?;
         check_room(&job)?;
-        let target = target.or(job.to.as_deref().map(Target::read).transpose()?.unwrap_or_default());
-        match target.service.unwrap_or(Service::Lambda) {
-            Service::Lambda if target.function.is_some() || app.function_name().is_some() => {
-                let sending = target.lambda(&app);
+        let placement = placement.or(job.to.as_deref().map(Placement::read).transpose()?.unwrap_or_default());
+        match placement.service.unwrap_or(Service::Lambda) {
+            Service::Lambda if placement.function.is_some() || app.function_name().is_some() => {
+                let sending = placement.lambda(&app);
                 let (args, kwargs) = by_position_and_name(&job.args);
                 Ok(Ran::Sent(Sent::Lambda(sending.send_json(&job.kind, &args, &kwargs).await?)))
             }
-            Service::Sns if target.function.is_some() || app.function_name().is_some() || app.topic().is_some() => {
-                let sending = target.sns(&app);
+            Service::Sns if placement.function.is_some() || app.function_name().is_some() || app.topic().is_some() => {
+                let sending = placement.sns(&app);
                 let (args, kwargs) = by_position_and_name(&job.args);
                 Ok(Ran::Sent(Sent::Sns(sending.send_json(&job.kind, &args, &kwargs).await?)))
             }
@@ -191,7 +191,7 @@ impl<T: DeserializeOwned> Run<T> {
 
 impl<T> fmt::Debug for Run<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("call", &self.call).field("target", &self.target).finish_non_exhaustive()
+        f.debug_struct("Run").field("call", &self.call).field("placement", &self.placement).finish_non_exhaustive()
     }
 }
 

@@ -125,6 +125,38 @@ async fn a_direct_event_answers_the_value_with_and_without_named_arguments() {
 }
 
 #[tokio::test]
+async fn a_task_takes_as_many_arguments_as_it_has_parameters() {
+    #[task(name = "tests.none")]
+    async fn none() -> usize {
+        0
+    }
+    #[task(name = "tests.one")]
+    async fn one(_a: u8) -> usize {
+        1
+    }
+    #[task(name = "tests.two")]
+    async fn two(_a: u8, _b: Option<u8>) -> usize {
+        2
+    }
+    let mut registry = registry();
+    registry.add::<none>();
+    registry.add::<one>();
+    registry.add::<two>();
+    let app = App::builder(registry).build().unwrap();
+    let good =
+        [("none", json!([]), "0"), ("one", json!([1]), "1"), ("two", json!([1, 2]), "2"), ("two", json!([1]), "2")];
+    for (name, args, expected) in good {
+        let value = run_message(&app, message(&format!("tests.{name}"), args, json!({}))).await.unwrap();
+        assert_eq!(value.as_str(), expected, "{name}");
+    }
+    for (name, args) in [("none", json!([1])), ("one", json!([])), ("one", json!([1, 2])), ("two", json!([1, 2, 3]))] {
+        assert!(run_message(&app, message(&format!("tests.{name}"), args, json!({}))).await.is_err(), "{name}");
+    }
+    let named = run_message(&app, message("tests.two", json!([1]), json!({ "_b": 2 }))).await.unwrap();
+    assert_eq!(named.as_str(), "2");
+}
+
+#[tokio::test]
 async fn an_event_of_sns_runs_every_record_whether_or_not_it_names_its_topic() {
     let record = |a: u64| json!({ "Sns": { "Message": message("tests.add", json!([a, 1]), json!({})).to_string() } });
     let event = json!({ "Records": [record(1), record(2)] });

@@ -2,10 +2,12 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use sidetask::{Error, Json, Timestamp};
+use sidetask::{Error, JobId, Json, State, Timestamp};
 
 use super::{AsyncResponse, COMPLETE, IN_PROGRESS, NO_RESPONSE, Started, Table, kept, seconds, ttl};
+use crate::Destination;
 use crate::failure::failure;
+use crate::responses::Responses;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -53,8 +55,21 @@ impl Table {
         let answer = get.send().await;
         let answer =
             answer.map_err(|error| failure(format_args!("read response `{id}` of table `{}`", self.name), error))?;
-        let item = answer.item.filter(|item| !is_over(item, now));
-        item.map(|item| self.response(id, &item)).transpose()
+        match (answer.item.filter(|item| !is_over(item, now)), id.parse()) {
+            (None, _) => Ok(None),
+            (Some(item), Ok(job)) if !item.contains_key("async_status") => self.read_job(job, now).await,
+            (Some(item), _) => self.response(id, &item).map(Some),
+        }
+    }
+
+    /// Reads what a client of sidetask's own keeps in the same table.
+    async fn read_job(&self, id: JobId, now: Timestamp) -> Result<Option<AsyncResponse>, Error> {
+        let responses = Responses::new(self.sdk.clone(), self.name.clone(), Destination::DEFAULT_TTL, None);
+        let job = responses.read(&[id], now).await?.pop().flatten();
+        Ok(job.map(|job| match (job.state, job.output) {
+            (State::Completed, Some(response)) => AsyncResponse { status: COMPLETE.to_owned(), response },
+            _ => AsyncResponse { status: IN_PROGRESS.to_owned(), response: Json::from_stored(NO_RESPONSE) },
+        }))
     }
 
     fn ended(&self, id: &str, item: Option<&Item>) -> Result<Started, Error> {

@@ -51,7 +51,10 @@ impl Kitchen {
 
     /// Has a compiled handler run what is sent to the function.
     pub(super) async fn deploy_program(&self, program: &str) -> Result<()> {
-        self.deploy(Function::program(program).env("ASYNC_RESPONSE_TABLE", &self.name)).await
+        self.deploy(
+            Function::program(program).env("ASYNC_RESPONSE_TABLE", &self.name).env("SIDETASK_RESPONSES", &self.name),
+        )
+        .await
     }
 
     async fn deploy(&self, function: Function) -> Result<()> {

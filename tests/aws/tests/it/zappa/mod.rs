@@ -2,7 +2,9 @@
 
 mod bytes;
 mod from_python;
+mod guide;
 mod kitchen;
+mod table;
 mod to_python;
 
 use kitchen::Kitchen;

@@ -6,7 +6,7 @@ use crate::{Arn, Service};
 
 /// Where a call is to go; `None` leaves it to whoever knows better.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Target {
+pub(super) struct Placement {
     pub(super) service: Option<Service>,
     /// For SNS also a topic's ARN.
     pub(super) function: Option<String>,
@@ -14,8 +14,9 @@ pub(super) struct Target {
     pub(super) capture_response: Option<bool>,
 }
 
-impl Target {
-    /// Reads a task's destination, `lambda:function?region=..&capture=true`; what Zappa has no word for is passed over.
+impl Placement {
+    /// Reads a task's destination, `lambda:function?region=..&capture=true`. It may be one of Zappa's alone, which name
+    /// a function for SNS as well, and not the topic; what Zappa has no word for is passed over.
     pub(super) fn read(url: &str) -> Result<Self, Error> {
         let unread = |what: &str| Error::url(format!("the destination `{url}` is not understood: {what}"));
         let (service, rest) = url.split_once(':').ok_or_else(|| unread("it has no service"))?;
@@ -28,15 +29,15 @@ impl Target {
             percent_decode_str(text).decode_utf8().map(String::from).map_err(|_| unread("it is not UTF-8"))
         };
         let function = Some(decoded(function)?).filter(|function| !function.is_empty());
-        let mut target = Self { service: Some(service), function, ..Self::default() };
+        let mut placement = Self { service: Some(service), function, ..Self::default() };
         for (name, value) in query.split('&').filter_map(|part| part.split_once('=')) {
             match name {
-                "region" => target.region = Some(decoded(value)?),
-                "capture" => target.capture_response = Some(value == "true"),
+                "region" => placement.region = Some(decoded(value)?),
+                "capture" => placement.capture_response = Some(value == "true"),
                 _ => {}
             }
         }
-        Ok(target)
+        Ok(placement)
     }
 
     /// What is not said here is as `other` says.
@@ -79,34 +80,35 @@ mod tests {
 
     #[test]
     fn a_tasks_destination_is_read() {
-        let target = |service, function: Option<&str>, region: Option<&str>, capture_response| Target {
+        let placement = |service, function: Option<&str>, region: Option<&str>, capture_response| Placement {
             service: Some(service),
             function: function.map(ToOwned::to_owned),
             region: region.map(ToOwned::to_owned),
             capture_response,
         };
         let cases = [
-            ("lambda:?capture=true", target(Service::Lambda, None, None, Some(true))),
-            ("sns:", target(Service::Sns, None, None, None)),
+            ("lambda:?capture=true", placement(Service::Lambda, None, None, Some(true))),
+            ("sns:", placement(Service::Sns, None, None, None)),
             (
                 "lambda:pizza-pie-prod?region=us-east-1&capture=false&table=t",
-                target(Service::Lambda, Some("pizza-pie-prod"), Some("us-east-1"), Some(false)),
+                placement(Service::Lambda, Some("pizza-pie-prod"), Some("us-east-1"), Some(false)),
             ),
-            ("lambda:pie%3Alive", target(Service::Lambda, Some("pie:live"), None, None)),
-            ("sqs:https://queue", target(Service::Sqs, Some("https://queue"), None, None)),
+            ("lambda:pie%3Alive", placement(Service::Lambda, Some("pie:live"), None, None)),
+            ("sqs:https://queue", placement(Service::Sqs, Some("https://queue"), None, None)),
         ];
         for (url, expected) in cases {
-            assert_eq!(Target::read(url).unwrap(), expected, "{url}");
+            assert_eq!(Placement::read(url).unwrap(), expected, "{url}");
         }
         for url in ["pie", "ftp:pie", "lambda:%ff"] {
-            assert!(Target::read(url).unwrap_err().is_url(), "{url}");
+            assert!(Placement::read(url).unwrap_err().is_url(), "{url}");
         }
     }
 
     #[test]
     fn the_call_counts_before_the_task() {
-        let task = Target::read("sns:kitchen?region=eu-west-1&capture=true").unwrap();
-        let call = Target { function: Some("other".to_owned()), capture_response: Some(false), ..Target::default() };
+        let task = Placement::read("sns:kitchen?region=eu-west-1&capture=true").unwrap();
+        let call =
+            Placement { function: Some("other".to_owned()), capture_response: Some(false), ..Placement::default() };
         let both = call.or(task);
         assert_eq!(both.service, Some(Service::Sns));
         assert_eq!((both.function.as_deref(), both.region.as_deref()), (Some("other"), Some("eu-west-1")));
