@@ -4,10 +4,15 @@
 
 #[cfg(feature = "__sdk")]
 mod app;
+#[cfg(any(feature = "__sdk", feature = "handler"))]
 mod arguments;
+#[cfg(any(feature = "__sdk", feature = "handler"))]
 mod message;
 #[cfg(feature = "__sdk")]
+mod outgoing;
+#[cfg(feature = "__sdk")]
 mod placement;
+#[cfg(feature = "__sdk")]
 mod python;
 #[cfg(feature = "__sdk")]
 mod response;

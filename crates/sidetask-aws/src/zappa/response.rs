@@ -4,7 +4,7 @@ use serde::Serialize;
 use sidetask::{Error as AsyncException, Json};
 use uuid::Uuid;
 
-use super::message::{Outgoing, Route};
+use super::outgoing::{Outgoing, Route};
 use super::{App, LAMBDA_ASYNC_PAYLOAD_LIMIT, SNS_ASYNC_PAYLOAD_LIMIT};
 use crate::Arn;
 

@@ -17,7 +17,7 @@ use crate::Service;
 /// use sidetask::Registry;
 /// use sidetask_aws::zappa::{App, Ran, run, task};
 ///
-/// #[task(name = "kitchen.bake")]
+/// #[task]
 /// async fn bake(pie: String) -> String {
 ///     format!("one {pie} pie")
 /// }

@@ -16,7 +16,7 @@ impl Table {
     }
 
     fn absent(&self) -> Error {
-        let name = &self.name;
+        let Self { name, sdk: _ } = self;
         Error::unsupported(format!(
             "the table `{name}` cannot be used: it takes the feature `dynamodb` of sidetask-aws"
         ))

@@ -1,13 +1,25 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use sidetask::{Error, JobId, Json, State, Timestamp};
 
-use super::{AsyncResponse, COMPLETE, IN_PROGRESS, NO_RESPONSE, Started, Table, kept, seconds, ttl};
+use super::super::python::dumps;
+use super::{AsyncResponse, COMPLETE, Started, Table};
 use crate::Destination;
 use crate::failure::failure;
 use crate::responses::Responses;
+
+/// How long an item is kept after it was last written, as in Zappa.
+const TTL: Duration = Duration::from_secs(600);
+
+/// What an item says while its task runs, and the response that goes with it.
+const IN_PROGRESS: &str = "in progress";
+const NO_RESPONSE: &str = "\"N/A\"";
+
+/// How long a response may be in the form that it is kept in, in bytes: DynamoDB's 400 KB, less what else an item has.
+const RESPONSE_LIMIT: usize = 399 * 1024;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -96,6 +108,24 @@ fn started(id: &str, now: Timestamp) -> Item {
     attributes.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
+/// The time at which an item written now is over, in seconds.
+fn ttl(now: Timestamp) -> i64 {
+    seconds(now.after(TTL))
+}
+
+fn seconds(time: Timestamp) -> i64 {
+    time.as_micros().div_euclid(1_000_000)
+}
+
+/// A response in the form that Zappa keeps it in.
+fn kept(response: &Json) -> Result<String, Error> {
+    let text = dumps(response.as_str())?;
+    match text.len() {
+        size if size > RESPONSE_LIMIT => Err(Error::too_large("a response to be captured", size, RESPONSE_LIMIT)),
+        _ => Ok(text),
+    }
+}
+
 fn is_over(item: &Item, now: Timestamp) -> bool {
     let ttl = item.get("ttl").and_then(|value| value.as_n().ok()).and_then(|ttl| ttl.parse::<i64>().ok());
     ttl.is_some_and(|ttl| ttl <= seconds(now))
@@ -137,7 +167,7 @@ mod tests {
     fn a_response_is_kept_as_python_writes_it_up_to_the_limit_of_an_item() {
         assert_eq!(kept(&Json::from_stored(r#"{"a":["é",1]}"#)).unwrap(), r#"{"a": ["\u00e9", 1]}"#);
         let of = |size: usize| kept(&Json::encode(&"x".repeat(size - 2)).unwrap());
-        assert!(of(super::super::RESPONSE_LIMIT).is_ok());
-        assert!(of(super::super::RESPONSE_LIMIT + 1).unwrap_err().is_too_large());
+        assert!(of(RESPONSE_LIMIT).is_ok());
+        assert!(of(RESPONSE_LIMIT + 1).unwrap_err().is_too_large());
     }
 }
