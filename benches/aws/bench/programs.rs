@@ -27,7 +27,11 @@ impl Programs {
             }
             Err(format!("{} is missing: start this with `cargo xtask bench aws`", program.display()))
         };
-        Ok(Self { echo: find("handler/echo")?, tasks: find("handler/tasks")?, dispatch: find("release/dispatch")? })
+        Ok(Self {
+            echo: find("handler/aws-bench-echo")?,
+            tasks: find("handler/aws-bench-tasks")?,
+            dispatch: find("release/aws-bench-dispatch")?,
+        })
     }
 
     pub(crate) fn sizes(&self, figures: &mut Figures) -> Result<()> {

@@ -1,5 +1,5 @@
 //! Sends a thousand calls to a stub in place of AWS, and says how long that took and what the stub saw:
-//! `dispatch lambda|sns|sqs`.
+//! `aws-bench-dispatch lambda|sns|sqs`.
 
 #![expect(clippy::print_stdout, reason = "the results are this program's output")]
 
