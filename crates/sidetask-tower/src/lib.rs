@@ -20,9 +20,3 @@ pub use body::BackgroundBody;
 pub use builder::{BackgroundLayerBuilder, WhenFull};
 pub use layer::BackgroundLayer;
 pub use service::{BackgroundService, ResponseFuture};
-
-/// Compiles what the README shows. It is done here since the README shows this crate as well as those below it.
-#[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../../../README.md")]
-#[derive(Debug)]
-pub struct Readme;
