@@ -212,8 +212,8 @@ impl FromStr for Destination {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let refuse = |faults: &[String]| Error::url(format!("`{text}` is not understood: {}", faults.join("; ")));
-        let (scheme, rest) = text.split_once(':').unwrap_or((text, ""));
-        let Some(service) = Service::ALL.into_iter().find(|service| service.scheme() == scheme) else {
+        let of = |scheme: &str| Service::ALL.into_iter().find(|service| service.scheme() == scheme);
+        let Some((service, rest)) = text.split_once(':').and_then(|(scheme, rest)| Some((of(scheme)?, rest))) else {
             return Err(refuse(&["write `lambda:function`, `sns:topic-arn` or `sqs:queue-url`".to_owned()]));
         };
         let mut faults = Vec::new();

@@ -30,6 +30,7 @@ fn escapes_are_decoded_and_written_where_needed() {
 fn what_is_not_understood_is_refused_with_advice() {
     for (text, parts) in [
         ("", &["lambda:function"][..]),
+        ("lambda", &["`lambda:function`"]),
         ("kinesis:stream", &["sns:topic-arn"]),
         ("lambda:f?regoin=x", &["`regoin`", "`region`", "`ttl`"]),
         ("lambda:f?region=eu-west-1&region=eu-west-1", &["`region` is given twice"]),
