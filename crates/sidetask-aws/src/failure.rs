@@ -2,15 +2,18 @@
 
 use std::error::Error as StdError;
 use std::fmt::Display;
+use std::iter;
 
+use aws_credential_types::provider::error::CredentialsError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sidetask::Error;
 
 /// Says of a failed request what was asked of what, such as "invoke function `mailer:live`", and what follows:
-/// [`is_refused`](Error::is_refused) where asking again will not help, else [`is_storage`](Error::is_storage), in which
-/// case it may have been done, and [`is_busy`](Error::is_busy) where AWS wants fewer requests.
+/// [`is_refused`](Error::is_refused) where asking again will not help, [`is_configuration`](Error::is_configuration) where
+/// there are no credentials, else [`is_storage`](Error::is_storage), in which case it may have been done, and
+/// [`is_busy`](Error::is_busy) where AWS wants fewer requests.
 pub(crate) fn failure<E>(asked: impl Display, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -102,12 +105,31 @@ fn unanswered<E>(asked: &dyn Display, error: SdkError<E, HttpResponse>) -> Error
 where
     E: StdError + Send + Sync + 'static,
 {
+    match of_credentials(&error) {
+        Some(CredentialsError::CredentialsNotLoaded(_) | CredentialsError::InvalidConfiguration(_)) => {
+            let fault = format!(
+                "the request to {asked} was not sent, since there are no credentials: set `AWS_ACCESS_KEY_ID` and \
+                 `AWS_SECRET_ACCESS_KEY`, name a profile in `AWS_PROFILE`, or run it where a role has them"
+            );
+            return Error::configuration(&[fault]).because(source(error));
+        }
+        Some(_) => {
+            let what = format!("the request to {asked} was not sent, since its credentials were not to be had");
+            return Error::storage(format!("{what}: asking again may succeed"), source(error));
+        }
+        None => {}
+    }
     let what = match &error {
         SdkError::TimeoutError(_) => "did not answer in time when asked",
         SdkError::DispatchFailure(_) => "could not be reached",
         _ => "gave an answer that cannot be read when asked",
     };
     Error::storage(format!("AWS {what} to {asked}: it may have been done or not"), source(error))
+}
+
+/// What is wrong with the credentials, if it is that. The SDK counts it as a connection that failed.
+fn of_credentials<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a CredentialsError> {
+    iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
 }
 
 /// The cause without the answer around it, which may hold what was sent.
@@ -123,6 +145,11 @@ where
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use aws_sdk_sts::operation::get_caller_identity::GetCallerIdentityError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+
     use super::*;
 
     #[test]
@@ -143,6 +170,21 @@ mod tests {
             assert!(error.is_refused(), "{status} {code}");
             assert!(error.to_string().contains(&format!("refused to do it ({code})")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_request_without_credentials_is_known_not_to_have_been_sent() {
+        let said = |error: CredentialsError| {
+            let error: SdkError<GetCallerIdentityError, HttpResponse> =
+                SdkError::dispatch_failure(ConnectorError::other(error.into(), None));
+            failure("do it", error)
+        };
+        let error = said(CredentialsError::not_loaded("nowhere"));
+        assert!(error.is_configuration() && error.to_string().contains("`AWS_PROFILE`"), "{error}");
+        let error = said(CredentialsError::provider_timed_out(Duration::from_secs(1)));
+        assert!(error.is_storage() && error.to_string().contains("was not sent"), "{error}");
+        let error = said(CredentialsError::unhandled("anything"));
+        assert!(error.is_storage() && !error.to_string().contains("it may have been done"), "{error}");
     }
 
     #[test]
