@@ -72,7 +72,8 @@ fn unknown(scheme: &str) -> Error {
             Error::url(format!("`{scheme}:` stores are not in this version yet: use `sqlite:path` or `memory:`"))
         }
         _ => Error::url(format!(
-            "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file or `memory:`"
+            "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file or `memory:`{}",
+            scheme::names().map(|name| format!(", or `{name}:`")).collect::<String>()
         )),
     }
 }

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -56,4 +57,9 @@ macro_rules! scheme {
 
 pub(crate) fn find(name: &str) -> Option<&'static Scheme> {
     inventory::iter::<Scheme>().find(|scheme| scheme.name == name)
+}
+
+/// Those that other crates have brought in, in the order of the alphabet.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    inventory::iter::<Scheme>().map(|scheme| scheme.name).collect::<BTreeSet<_>>().into_iter()
 }

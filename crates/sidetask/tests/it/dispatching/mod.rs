@@ -240,6 +240,8 @@ async fn a_scheme_that_a_crate_brings_in_is_opened_by_connect() {
     assert!(!client.enqueue(nothing()).await.unwrap().existed());
     let error = sidetask::connect("test-service:broken").await.unwrap_err();
     assert!(error.is_url() && error.to_string().contains("test-service:broken"), "{error}");
+    let error = sidetask::connect("other-service:fine").await.unwrap_err();
+    assert!(error.is_url() && error.to_string().ends_with("`memory:`, or `test-service:`"), "{error}");
 }
 
 #[tokio::test]
