@@ -40,7 +40,8 @@ impl<T> Job<T> {
     /// What the store keeps of it now.
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found) where it was purged; the store's own.
+    /// [`is_not_found`](Error::is_not_found) where it was purged; [`is_unsupported`](Error::is_unsupported) where it was
+    /// sent and nothing is kept of it; the store's own.
     pub async fn record(&self) -> Result<JobRecord, Error> {
         self.client.job(self.id).await?.ok_or_else(|| Error::no_such_job(self.id))
     }
@@ -96,9 +97,8 @@ impl<T: DeserializeOwned> Job<T> {
     ///
     /// # Errors
     /// - [`is_discarded`](Error::is_discarded) with the last attempt's error, [`is_cancelled`](Error::is_cancelled);
-    /// - [`is_not_found`](Error::is_not_found) where it was purged;
     /// - [`is_decode`](Error::is_decode) where the output is not a `T`;
-    /// - the store's own, after which waiting can begin again.
+    /// - those of [`wait`](Self::wait).
     pub async fn output(&self) -> Result<T, Error> {
         output_of(&self.wait().await?)
     }

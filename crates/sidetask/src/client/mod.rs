@@ -51,6 +51,9 @@ static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
 /// deliver it twice, and decides for how long it tries. After a failure that [`is_storage`](Error::is_storage) it may have
 /// been taken or not.
 ///
+/// Whoever waits for it has the service asked again and again, since it tells nothing by itself: after 100 ms, then after
+/// half as long again each time, up to 5 s. All jobs that a client waits for are asked about together.
+///
 /// # What a client that dispatches cannot do
 /// [`cancel`](Self::cancel), [`retry`](Self::retry), [`reschedule`](Self::reschedule), [`list`](Self::list),
 /// [`stats`](Self::stats), [`pause`](Self::pause), [`resume`](Self::resume), [`purge`](Self::purge) and starting a
