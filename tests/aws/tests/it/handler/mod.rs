@@ -1,5 +1,4 @@
 //! The handler, compiled and run by a stand-in for Lambda, and by AWS's own emulator.
-#![expect(clippy::unwrap_used, reason = "these are tests, in functions that are none themselves too")]
 
 use std::fs;
 use std::path::PathBuf;
