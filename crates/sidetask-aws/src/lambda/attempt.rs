@@ -83,6 +83,8 @@ struct Begin {
     token: Token,
     definition: Option<Arc<Definition>>,
     standing: Standing,
+    /// Whether earlier attempts, of which nothing was heard, were all that it may have.
+    is_over: bool,
 }
 
 impl Inner {
@@ -99,10 +101,11 @@ impl Inner {
 
     async fn begin(&self, job: &Job, delivered: &Delivered) -> Result<Result<Begin, Done>, GivenBack> {
         let definition = self.executor.find(&job.kind).cloned();
-        let (attempt, fence) = match &job.keep {
+        let (attempt, fence, is_over) = match &job.keep {
             None => {
                 let attempt = delivered.receives.unwrap_or(1);
-                (attempt, attempt.into())
+                // A message may be received without having been run.
+                (attempt, attempt.into(), false)
             }
             Some(keep) => {
                 let Job { id, kind, max_attempts, .. } = job;
@@ -117,7 +120,10 @@ impl Inner {
                 let begun = tokio::time::timeout(delivered.records.since(now), keep.begin(&delivery, now)).await;
                 let late = |elapsed| Error::storage("the table of responses did not answer in time", elapsed);
                 match begun.map_err(late)?? {
-                    Begun::Run { attempt, fence } => (attempt.or(delivered.receives).unwrap_or(1), fence),
+                    Begun::Run { attempt, fence } => {
+                        let is_over = attempt.is_some_and(|attempt| attempt > (*max_attempts).max(1));
+                        (attempt.or(delivered.receives).unwrap_or(1), fence, is_over)
+                    }
                     Begun::Ended(output) => {
                         tracing::info!(%id, %kind, "delivered again after its end: it is not run");
                         return Ok(Err(Done::Before(output)));
@@ -135,12 +141,21 @@ impl Inner {
         let is_last = deliveries >= delivered.most.into();
         let standing = Standing { attempt, max_attempts: job.max_attempts, is_last };
         let token = Token { job: job.id, attempt, fence, worker: self.worker };
-        Ok(Ok(Begin { token, definition, standing }))
+        Ok(Ok(Begin { token, definition, standing, is_over }))
     }
 
     async fn attempt(&self, job: &Job, delivered: &Delivered, begin: Begin) -> Result<Done, GivenBack> {
-        let Begin { token, definition, standing } = begin;
+        let Begin { token, definition, standing, is_over } = begin;
         let (mut end, then, error) = match definition {
+            _ if is_over => {
+                let error = format!(
+                    "it was begun {} times, and nothing was heard of the last attempt: its environment died or was stopped",
+                    job.max_attempts
+                );
+                tracing::warn!(error, "the attempts are used up: it is not run");
+                let (end, then) = follow(Outcome::Failed(error), standing);
+                (end, then, None)
+            }
             Some(definition) => {
                 let Some(outcome) = self.run(job, delivered, &definition, token).await else {
                     tracing::warn!("another delivery has taken the job over: this one was stopped");

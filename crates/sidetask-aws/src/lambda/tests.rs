@@ -12,6 +12,7 @@ use fake::Fake;
 
 mod batches;
 mod fake;
+mod hostile;
 
 const ID: &str = "019a5c2e-7d31-7cc0-8a5e-0242ac120002";
 
