@@ -208,7 +208,7 @@ impl Inner {
     async fn run(&self, job: &Job, delivered: &Delivered, definition: &Definition, token: Token) -> Option<Outcome> {
         let cancel = CancelToken::new();
         let attempt = async {
-            let args = match self.args(job, definition).await {
+            let args = match self.args(job, definition, delivered).await {
                 Ok(args) => args,
                 Err(error) => return Outcome::Failed(with_causes(&error)),
             };
@@ -234,10 +234,14 @@ impl Inner {
         }
     }
 
-    async fn args(&self, job: &Job, definition: &Definition) -> Result<Json, Error> {
+    async fn args(&self, job: &Job, definition: &Definition, delivered: &Delivered) -> Result<Json, Error> {
         match &job.args {
             Args::Inline(args) => Ok(args.clone()),
-            Args::Stored(stored) => self.fetch(stored).await,
+            Args::Stored(stored) => {
+                let left = self.time_left(job, delivered)?;
+                let late = |elapsed| Error::storage("the arguments were not read from their bucket in time", elapsed);
+                tokio::time::timeout(left, self.fetch(stored)).await.map_err(late)?
+            }
             Args::Zappa(message) => zappa::arguments(message, definition),
         }
     }

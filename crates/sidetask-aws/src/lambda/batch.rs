@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
+use std::time::Duration;
 
 use serde::Serialize;
 use sidetask::{Error, Json};
@@ -25,6 +26,9 @@ struct Answer {
 struct Failure {
     item_identifier: String,
 }
+
+/// How long the request may take that has a message delivered again later.
+const LONGEST_POSTPONEMENT: Duration = Duration::from_secs(5);
 
 /// Messages that run one after the other.
 type Lane = Vec<Queued>;
@@ -69,7 +73,14 @@ impl Handler {
         let Err(GivenBack { error, wait }) = ended else { return Ok(()) };
         super::runtime::log(&error, &delivered.holder);
         if let (Some(wait), Some(queue), Some(receipt)) = (wait, queue, receipt) {
-            self.0.postpone(&queue, receipt, wait).await;
+            // Others of its batch are done, and would come again if this took all the time there is.
+            let left = delivered.records.since(self.0.now()).min(LONGEST_POSTPONEMENT);
+            if tokio::time::timeout(left, self.0.postpone(&queue, receipt, wait)).await.is_err() {
+                tracing::warn!(
+                    ?wait,
+                    "the queue did not answer in time: the message comes again when its timeout is over"
+                );
+            }
         }
         Err(())
     }

@@ -6,7 +6,7 @@ use tokio::sync::Barrier;
 
 use super::*;
 
-fn queued(id: &str, body: &str, group: Option<&str>) -> Value {
+pub(super) fn queued(id: &str, body: &str, group: Option<&str>) -> Value {
     let queue = if group.is_some() { "jobs.fifo" } else { "jobs" };
     json!({
         "messageId": id, "receiptHandle": "r", "body": body, "eventSource": "aws:sqs",
@@ -15,7 +15,7 @@ fn queued(id: &str, body: &str, group: Option<&str>) -> Value {
     })
 }
 
-fn failures(answer: &Value) -> Vec<&str> {
+pub(super) fn failures(answer: &Value) -> Vec<&str> {
     let items = answer["batchItemFailures"].as_array().unwrap();
     items.iter().map(|item| item["itemIdentifier"].as_str().unwrap()).collect()
 }

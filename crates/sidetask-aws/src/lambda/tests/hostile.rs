@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// How long a test waits for what should have been over long before.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 #[tokio::test]
 async fn a_job_whose_environments_died_at_each_attempt_fails_without_another_run() {
     let runs = Runs::default();
@@ -15,4 +18,71 @@ async fn a_job_whose_environments_died_at_each_attempt_fails_without_another_run
     let answer = handle(&handler, &responds("count", 0)).await.unwrap();
     assert_eq!((ran(&runs), &answer["state"]), (1, &json!("failed")));
     assert!(matches!(&fake.book().ends[..], [End::Discarded(text)] if text.contains("begun 3 times")));
+}
+
+/// The address of a server that takes connections and answers nothing.
+async fn silent() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Ok((connection, _)) = listener.accept().await {
+            taken.push(connection);
+        }
+    });
+    address
+}
+
+/// A handler whose services are all silent.
+async fn among_silence(runs: &Runs) -> Handler {
+    let keys = crate::sdk::Credentials::new("AKIDEXAMPLE", "secret");
+    let builder = Handler::builder(registry(runs)).payloads("b").region("us-east-1").credentials(keys);
+    builder.endpoint(silent().await).build().unwrap()
+}
+
+#[tokio::test]
+async fn a_bucket_that_does_not_answer_fails_its_job_in_time() {
+    let runs = Runs::default();
+    let handler = among_silence(&runs).await;
+    let sha256 = "0".repeat(64);
+    let stored = json!({"bucket": "b", "key": format!("sidetask/payloads/{sha256}"), "sha256": sha256, "size": 9});
+    let large = json!({"sidetask": 1, "id": ID, "kind": "count", "max_attempts": 3, "stored": stored}).to_string();
+    let invocation = within(Duration::from_secs(2));
+    let ends = invocation.deadline;
+    let records = [batches::queued("large", &large, None), batches::queued("b", &message("count", 0, json!({})), None)];
+    let event = json!({ "Records": records }).to_string();
+    let answer = tokio::time::timeout(PATIENCE, handler.handle(&event, invocation)).await.expect("it hangs").unwrap();
+    assert!(SystemClock.now() < ends, "the environment would have been stopped");
+    assert_eq!(batches::failures(&answer.decode().unwrap()), ["large"]);
+    assert_eq!(ran(&runs), 1);
+}
+
+#[tokio::test]
+async fn a_queue_that_does_not_answer_does_not_undo_what_its_batch_did() {
+    let runs = Runs::default();
+    let handler = among_silence(&runs).await;
+    let records = ["snooze", "count"].map(|kind| batches::queued(kind, &message(kind, 0, json!({})), None));
+    let invocation = within(Duration::from_secs(2));
+    let ends = invocation.deadline;
+    let event = json!({ "Records": records }).to_string();
+    let answer = tokio::time::timeout(PATIENCE, handler.handle(&event, invocation)).await.expect("it hangs").unwrap();
+    assert!(SystemClock.now() < ends, "the environment would have been stopped");
+    assert_eq!(batches::failures(&answer.decode().unwrap()), ["snooze"]);
+}
+
+#[tokio::test]
+async fn a_function_that_blocks_for_ever_does_not_hold_up_the_others_of_its_batch() {
+    let runs = Runs::default();
+    let mut registry = registry(&runs);
+    registry.register_blocking("block", |_: Value| std::thread::sleep(Duration::from_secs(5)));
+    let handler = Handler::builder(registry).build().unwrap();
+    let body = |kind| message(kind, 0, json!({}));
+    let mut records = vec![batches::queued("block", &body("block"), None)];
+    records.extend((0..9).map(|at: u32| batches::queued(&at.to_string(), &body("count"), None)));
+    let invocation = within(Duration::from_secs(2));
+    let ends = invocation.deadline;
+    let answer = handler.handle(&json!({ "Records": records }).to_string(), invocation).await.unwrap();
+    assert!(SystemClock.now() < ends, "the environment would have been stopped");
+    assert_eq!(batches::failures(&answer.decode().unwrap()), ["block"]);
+    assert_eq!(ran(&runs), 9);
 }
