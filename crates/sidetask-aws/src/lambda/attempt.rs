@@ -60,7 +60,7 @@ pub(super) enum Done {
     Ended(End),
     /// It had ended before, with this output where that is known.
     Before(Option<Json>),
-    /// Others have it, or have ended it, since.
+    /// Others have ended it since.
     Lost,
 }
 
@@ -159,7 +159,7 @@ impl Inner {
             Some(definition) => {
                 let Some(outcome) = self.run(job, delivered, &definition, token).await else {
                     tracing::warn!("another delivery has taken the job over: this one was stopped");
-                    return Ok(Done::Lost);
+                    return self.lost(job, delivered).await;
                 };
                 if let Some(error) = outcome.error() {
                     tracing::warn!(error, "the attempt failed");
@@ -184,7 +184,7 @@ impl Inner {
                     tracing::warn!(
                         "what became of the attempt was not recorded: another delivery has the job, or ended it"
                     );
-                    return Ok(Done::Lost);
+                    return self.lost(job, delivered).await;
                 }
                 Err(error) => {
                     tracing::error!(%error, "what became of the attempt could not be recorded: the job will run again");
@@ -200,6 +200,20 @@ impl Inner {
                     Error::failed(what, text_of(end))
                 });
                 Err(GivenBack { error, wait })
+            }
+        }
+    }
+
+    /// Acknowledges a job that others took over only once it has ended. A queue may take both deliveries for one message,
+    /// and forget it with the first that is acknowledged: whoever has the job may still fail or die.
+    async fn lost(&self, job: &Job, delivered: &Delivered) -> Result<Done, GivenBack> {
+        let Some(keep) = &job.keep else { return Ok(Done::Lost) };
+        let ended = tokio::time::timeout(delivered.records.since(self.now()), keep.has_ended(job.id)).await;
+        match ended {
+            Ok(Ok(true)) => Ok(Done::Lost),
+            _ => {
+                let what = format!("job {} was taken over by another delivery, and has not ended", job.id);
+                Err(Error::storage_busy(what, "its lease is lost").into())
             }
         }
     }

@@ -46,6 +46,8 @@ pub(super) trait Keep: fmt::Debug + Send + Sync + 'static {
     async fn refresh(&self, id: JobId, fence: u64, now: Timestamp) -> Result<Verdict, Error>;
     /// How often it has to be refreshed.
     fn refresh_every(&self) -> Duration;
+    /// Whether the job has ended.
+    async fn has_ended(&self, id: JobId) -> Result<bool, Error>;
     /// Ends an attempt.
     async fn finish(&self, id: JobId, fence: u64, end: &End, now: Timestamp) -> Result<Verdict, Error>;
 }

@@ -41,6 +41,10 @@ impl Keep for Table {
         self.ttl / 3
     }
 
+    async fn has_ended(&self, id: JobId) -> Result<bool, Error> {
+        self.responses.has_ended(id).await
+    }
+
     async fn finish(&self, id: JobId, fence: u64, end: &End, now: Timestamp) -> Result<Verdict, Error> {
         let end = match end.clone() {
             End::Completed(output) => responses::End::Completed(output),

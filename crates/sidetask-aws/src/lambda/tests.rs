@@ -216,21 +216,6 @@ async fn an_output_that_the_table_refuses_fails_the_job_for_good() {
 }
 
 #[tokio::test]
-async fn a_job_that_another_delivery_took_over_is_stopped() {
-    let (handler, fake) = with_table(&Runs::default());
-    let event = responds("sleep", 10_000);
-    let lose = async {
-        while fake.book().refreshed < 3 {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-        fake.book().is_lost = true;
-    };
-    let (answer, ()) = tokio::join!(handle(&handler, &event), lose);
-    assert_eq!(answer.unwrap()["state"], "lost");
-    assert!(fake.book().ends.is_empty());
-}
-
-#[tokio::test]
 async fn progress_and_what_an_attempt_knows_come_from_the_table() {
     let (handler, fake) = with_table(&Runs::default());
     fake.book().attempts = 1;

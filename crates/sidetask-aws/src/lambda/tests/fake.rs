@@ -26,6 +26,8 @@ pub(super) struct Book {
     pub(super) failures: usize,
     /// Whether refreshing tells that the job is lost.
     pub(super) is_lost: bool,
+    /// Whether others have begun it since.
+    pub(super) is_overtaken: bool,
     /// Over so many bytes an output is refused.
     pub(super) limit: usize,
     pub(super) ends: Vec<End>,
@@ -43,6 +45,7 @@ impl Fake {
             is_held: false,
             failures: 0,
             is_lost: false,
+            is_overtaken: false,
             limit: 1000,
             ends: Vec::new(),
             progress: Vec::new(),
@@ -80,13 +83,17 @@ impl Keep for Fake {
 
     async fn refresh(&self, _: JobId, fence: u64, _: Timestamp) -> Result<Verdict, Error> {
         let mut book = self.book();
-        assert_eq!(fence, book.fence);
+        assert!(fence == book.fence || book.is_overtaken);
         book.refreshed += 1;
         Ok(if book.is_lost { Verdict::LeaseLost } else { Verdict::Accepted(State::Running) })
     }
 
     fn refresh_every(&self) -> Duration {
         Duration::from_millis(10)
+    }
+
+    async fn has_ended(&self, _: JobId) -> Result<bool, Error> {
+        Ok(self.book().has_ended)
     }
 
     async fn finish(&self, _: JobId, fence: u64, end: &End, _: Timestamp) -> Result<Verdict, Error> {

@@ -86,3 +86,47 @@ async fn a_function_that_blocks_for_ever_does_not_hold_up_the_others_of_its_batc
     assert_eq!(batches::failures(&answer.decode().unwrap()), ["block"]);
     assert_eq!(ran(&runs), 9);
 }
+
+/// Handles an event whose job is lost to another delivery while it runs, and is then as `meanwhile` makes it.
+async fn overtaken(meanwhile: impl FnOnce(&mut fake::Book)) -> (Result<Value, Error>, usize) {
+    let (handler, fake) = with_table(&Runs::default());
+    let event = responds("sleep", 10_000);
+    let lose = async {
+        while fake.book().refreshed < 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let mut book = fake.book();
+        meanwhile(&mut book);
+        book.is_lost = true;
+    };
+    let (answer, ()) = tokio::join!(handle(&handler, &event), lose);
+    let ends = fake.book().ends.len();
+    (answer, ends)
+}
+
+#[tokio::test]
+async fn a_job_that_another_delivery_took_over_is_stopped_and_acknowledged_only_once_it_has_ended() {
+    let (answer, ends) = overtaken(|book| book.has_ended = true).await;
+    assert_eq!((&answer.unwrap()["state"], ends), (&json!("lost"), 0));
+    let (answer, ends) = overtaken(|_| {}).await;
+    assert!(answer.as_ref().unwrap_err().is_busy(), "{answer:?}");
+    assert_eq!(ends, 0);
+}
+
+#[tokio::test]
+async fn an_end_that_comes_too_late_is_acknowledged_only_once_the_job_has_ended() {
+    for has_ended in [true, false] {
+        let (handler, fake) = with_table(&Runs::default());
+        let event = responds("sleep", 50);
+        let overtake = async {
+            while fake.book().fence == 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            let mut book = fake.book();
+            (book.fence, book.is_overtaken, book.has_ended) = (book.fence + 1, true, has_ended);
+        };
+        let (answer, ()) = tokio::join!(handle(&handler, &event), overtake);
+        assert_eq!(answer.is_ok(), has_ended, "{answer:?}");
+        assert!(fake.book().ends.is_empty());
+    }
+}

@@ -1,7 +1,8 @@
 use anyhow::Result;
 use serde_json::{Value, json};
-use sidetask::State;
+use sidetask::{Json, State};
 
+use super::super::End;
 use super::{Bench, NOW, fresh, new_id};
 
 #[tokio::test]
@@ -59,5 +60,22 @@ async fn nothing_is_asked_where_nothing_is_to_be_done() -> Result<()> {
     bench.responses.unsent(&[]).await?;
     assert_eq!(bench.wire.seen(), Vec::<String>::new());
     assert_eq!(bench.moto.items(&bench.table).await?, Vec::<Value>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_has_ended_once_an_attempt_has_ended_it() -> Result<()> {
+    let bench = Bench::new().await?;
+    let id = new_id();
+    assert!(!bench.responses.has_ended(id).await?);
+    for (end, ended) in [
+        (End::Again { error: "no".to_owned(), snoozed: false }, false),
+        (End::Completed(Json::from_stored("1")), true),
+    ] {
+        let (_, fence) = bench.run(id, "a", NOW).await?;
+        assert!(!bench.responses.has_ended(id).await?);
+        bench.responses.finish(id, fence, &end, NOW).await?;
+        assert_eq!(bench.responses.has_ended(id).await?, ended);
+    }
     Ok(())
 }
