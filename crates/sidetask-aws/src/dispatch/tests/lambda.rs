@@ -113,3 +113,43 @@ async fn what_lambda_cannot_do_is_said_before_anything_is_sent() {
     let message = Message::decode(std::str::from_utf8(sent).unwrap()).unwrap();
     assert!(message.kind == "good" && matches!(message.args, Args::Inline(_)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn each_of_thousands_has_its_own_answer_whatever_fails_in_the_middle() {
+    let asked = Asked::new();
+    let noted = asked.clone();
+    let accepting = mock!(Client::invoke)
+        .match_requests(|request| !is_seventh(number_in(request).0))
+        .then_compute_output(move |request: &InvokeInput| {
+            noted.note(number_in(request));
+            accepted()
+        });
+    let refusing = mock!(Client::invoke)
+        .match_requests(|request| is_seventh(number_in(request).0))
+        .then_http_response(|| http(400, Some("InvalidRequestContentException"), "{}"));
+    let dispatch = open("lambda:f");
+    dispatch.0.sdk.give_lambda(answered_by!(aws_sdk_lambda, accepting, refusing));
+    let answers = dispatch.send((0..3_000).map(|number: u64| job(Call::new("k", (number,)))).collect()).await;
+
+    let sent: std::collections::HashMap<u64, sidetask::JobId> = asked.all().into_iter().collect();
+    assert_eq!(answers.len(), 3_000);
+    for (number, answer) in (0..).zip(&answers) {
+        match answer {
+            Ok(enqueued) => assert_eq!(sent.get(&number), Some(&enqueued.id), "{number}"),
+            Err(error) => assert!(is_seventh(number) && error.is_refused(), "{number}: {error}"),
+        }
+    }
+    assert_eq!(sent.len(), (0..3_000).filter(|number| !is_seventh(*number)).count());
+}
+
+fn is_seventh(number: u64) -> bool {
+    number % 7 == 3
+}
+
+/// The only argument of the call that a request carries, and the id of its job.
+fn number_in(request: &InvokeInput) -> (u64, sidetask::JobId) {
+    let text = std::str::from_utf8(request.payload().unwrap().as_ref()).unwrap();
+    let message = Message::decode(text).unwrap();
+    let Args::Inline(args) = message.args else { panic!("{text}") };
+    (args.decode::<(u64,)>().unwrap().0, message.id)
+}

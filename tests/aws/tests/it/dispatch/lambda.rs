@@ -170,3 +170,19 @@ async fn a_url_is_enough() -> Result<()> {
     assert!(error.is_configuration(), "{error}");
     Ok(())
 }
+
+#[tokio::test]
+async fn dropping_a_send_half_way_leaves_nothing_under_way_and_its_places_free() -> Result<()> {
+    let lambda = stand_in(&["mailer"]).await?;
+    lambda.answer_after(Duration::from_millis(300));
+    let client = dispatching(settings("lambda:mailer", lambda.endpoint())?.concurrency(2))?;
+    let calls = || (0..50).map(|_| Call::new("test.echo", ("x",)));
+    let dropped = tokio::time::timeout(Duration::from_millis(450), client.enqueue_many(calls())).await;
+    assert!(dropped.is_err(), "it was over before it could be dropped");
+    client.enqueue(Call::new("test.echo", ("x",))).await?;
+    let sent = lambda.requests("mailer").len();
+    assert!((1..=7).contains(&sent), "{sent}");
+    client.close().await?;
+    assert_eq!(lambda.requests("mailer").len(), sent);
+    Ok(())
+}
