@@ -101,11 +101,11 @@ impl Inner {
 
     async fn begin(&self, job: &Job, delivered: &Delivered) -> Result<Result<Begin, Done>, GivenBack> {
         let definition = self.executor.find(&job.kind).cloned();
-        let (attempt, fence, is_over) = match &job.keep {
+        let (attempt, fence, begun, is_over) = match &job.keep {
             None => {
                 let attempt = delivered.receives.unwrap_or(1);
                 // A message may be received without having been run.
-                (attempt, attempt.into(), false)
+                (attempt, attempt.into(), attempt.into(), false)
             }
             Some(keep) => {
                 let Job { id, kind, max_attempts, .. } = job;
@@ -120,9 +120,9 @@ impl Inner {
                 let begun = tokio::time::timeout(delivered.records.since(now), keep.begin(&delivery, now)).await;
                 let late = |elapsed| Error::storage("the table of responses did not answer in time", elapsed);
                 match begun.map_err(late)?? {
-                    Begun::Run { attempt, fence } => {
+                    Begun::Run { attempt, fence, begun } => {
                         let is_over = attempt.is_some_and(|attempt| attempt > (*max_attempts).max(1));
-                        (attempt.or(delivered.receives).unwrap_or(1), fence, is_over)
+                        (attempt.or(delivered.receives).unwrap_or(1), fence, begun, is_over)
                     }
                     Begun::Ended(output) => {
                         tracing::info!(%id, %kind, "delivered again after its end: it is not run");
@@ -137,7 +137,7 @@ impl Inner {
             }
         };
         // Where nobody counts the deliveries, the number of times that it was begun is the nearest to it.
-        let deliveries = delivered.receives.map_or(fence, u64::from);
+        let deliveries = delivered.receives.map_or(begun, u64::from);
         let is_last = deliveries >= delivered.most.into();
         let standing = Standing { attempt, max_attempts: job.max_attempts, is_last };
         let token = Token { job: job.id, attempt, fence, worker: self.worker };

@@ -28,7 +28,8 @@ pub(super) struct Delivery {
 #[cfg_attr(not(any(feature = "dynamodb", test)), expect(dead_code, reason = "tables make it"))]
 pub(super) enum Begun {
     /// It is this attempt, where the table counts them, and reports with this fence.
-    Run { attempt: Option<u32>, fence: u64 },
+    /// So often was it begun since it was sent.
+    Run { attempt: Option<u32>, fence: u64, begun: u64 },
     /// The job has ended, with this output where the table says that: there is nothing to do.
     Ended(Option<Json>),
     /// Another delivery runs it, until then at the latest.

@@ -23,7 +23,7 @@ impl Keep for Table {
         let Delivery { id, kind, max_attempts, holder, until } = delivery;
         let delivery = responses::Delivery { id: *id, kind, max_attempts: *max_attempts, holder, until: *until };
         Ok(match self.responses.begin(&delivery, now).await? {
-            responses::Begun::Run { attempt, fence } => Begun::Run { attempt: Some(attempt), fence },
+            responses::Begun::Run { attempt, fence, begun } => Begun::Run { attempt: Some(attempt), fence, begun },
             responses::Begun::Ended => Begun::Ended(None),
             responses::Begun::Held { until } => Begun::Held { until },
         })

@@ -24,7 +24,7 @@ pub(super) struct ZappaItem {
 impl Keep for ZappaItem {
     async fn begin(&self, _: &Delivery, now: Timestamp) -> Result<Begun, Error> {
         Ok(match self.table.start(&self.response_id, now).await? {
-            Started::Run => Begun::Run { attempt: None, fence: 1 },
+            Started::Run => Begun::Run { attempt: None, fence: 1, begun: 1 },
             Started::Complete(response) => Begun::Ended(Some(response)),
         })
     }

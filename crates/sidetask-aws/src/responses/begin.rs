@@ -97,6 +97,7 @@ impl Responses {
             ("attempt", number(1)),
             ("max_attempts", number(delivery.max_attempts)),
             ("fence", number(fence)),
+            ("fence_before", number(old_fence)),
             ("created_at", time(now)),
             ("run_at", time(now)),
             ("attempted_at", time(now)),
@@ -109,7 +110,7 @@ impl Responses {
         let values = [(":seconds", number(seconds(now))), (":fence", number(old_fence))];
         let values: HashMap<_, _> = values.map(|(name, value)| (name.to_owned(), value)).into();
         match self.put_item(ASKED, item, ("#ttl <= :seconds AND #fence = :fence", values)).await? {
-            Put::Done => Ok(Some(Begun::Run { attempt: 1, fence })),
+            Put::Done => Ok(Some(Begun::Run { attempt: 1, fence, begun: 1 })),
             _ => Ok(None),
         }
     }
@@ -143,5 +144,7 @@ fn standing(old: Item<'_>, begun: &str, now: Timestamp) -> Result<Standing, Unre
 
 fn run(item: Item<'_>) -> Result<Begun, Unreadable> {
     let attempt = item.number("attempt")?.ok_or(Unreadable("attempt"))?;
-    Ok(Begun::Run { attempt, fence: item.number("fence")?.ok_or(Unreadable("fence"))? })
+    let fence: u64 = item.number("fence")?.ok_or(Unreadable("fence"))?;
+    let before = item.number("fence_before")?.unwrap_or(0);
+    Ok(Begun::Run { attempt, fence, begun: fence.saturating_sub(before) })
 }

@@ -97,6 +97,9 @@ pub(super) fn queued(job: &Queued, fence: u64, ttl: i64, now: Timestamp) -> Attr
         ("run_at", time(job.run_at)),
     ];
     let mut item: Attributes = attributes.map(|(name, value)| (name.to_owned(), value)).into();
+    if fence > 0 {
+        item.insert("fence_before".to_owned(), number(fence));
+    }
     if job.may_be_found() {
         item.insert("sent".to_owned(), AttributeValue::Bool(false));
     }

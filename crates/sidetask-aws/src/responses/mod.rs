@@ -10,6 +10,7 @@
 //! | `kind`, `queue` | S | the function that it calls; the queue that the call named |
 //! | `attempt`, `max_attempts` | N | the attempts used, the running one included; how many it may use |
 //! | `fence` | N | counts the beginnings of attempts, and never goes back while there is an item |
+//! | `fence_before` | N | the fence that the job was written with, where it goes on with those of an expired one |
 //! | `created_at`, `run_at` | N | when it was written; when it is, or was, due |
 //! | `attempted_at`, `finished_at` | N | when its last attempt began; when it ended |
 //! | `key` | S | its idempotency key, if it has one |
@@ -118,8 +119,9 @@ pub(crate) struct Delivery<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begun {
     /// It is this attempt, and reports with this fence. The attempt is over the job's limit where earlier ones were used
-    /// up without a report: their environments died, or were stopped.
-    Run { attempt: u32, fence: u64 },
+    /// up without a report: their environments died, or were stopped. Of this job as it was sent there were so many
+    /// beginnings, this one and snoozed ones included.
+    Run { attempt: u32, fence: u64, begun: u64 },
     /// The job has ended: there is nothing to do.
     Ended,
     /// Another delivery runs it, until then at the latest.

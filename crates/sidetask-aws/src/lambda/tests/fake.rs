@@ -17,6 +17,8 @@ pub(super) struct Fake(Mutex<Book>);
 pub(super) struct Book {
     pub(super) attempts: u32,
     pub(super) fence: u64,
+    /// The fence that the job was written with.
+    pub(super) fence_before: u64,
     pub(super) has_ended: bool,
     /// Whether beginning panics.
     pub(super) panics: bool,
@@ -40,6 +42,7 @@ impl Fake {
         Self(Mutex::new(Book {
             attempts: 0,
             fence: 0,
+            fence_before: 0,
             has_ended: false,
             panics: false,
             is_held: false,
@@ -71,7 +74,7 @@ impl Keep for Fake {
         }
         book.attempts += 1;
         book.fence += 1;
-        Ok(Begun::Run { attempt: Some(book.attempts), fence: book.fence })
+        Ok(Begun::Run { attempt: Some(book.attempts), fence: book.fence, begun: book.fence - book.fence_before })
     }
 
     async fn progress(&self, _: JobId, fence: u64, progress: &Progress, _: Timestamp) -> Result<Verdict, Error> {

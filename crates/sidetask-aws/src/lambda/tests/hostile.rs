@@ -130,3 +130,14 @@ async fn an_end_that_comes_too_late_is_acknowledged_only_once_the_job_has_ended(
         assert!(fake.book().ends.is_empty());
     }
 }
+
+#[tokio::test]
+async fn the_tries_of_an_expired_job_with_the_same_id_do_not_count() {
+    let (handler, fake) = with_table(&Runs::default());
+    (fake.book().fence, fake.book().fence_before) = (3, 3);
+    for tries_left in [2, 1, 0] {
+        let text = message("fail", 0, json!({"responds": true, "max_attempts": 20}));
+        assert!(handle(&handler, &text).await.unwrap_err().is_failed());
+        assert_eq!(matches!(fake.book().ends.pop(), Some(End::Discarded(_))), tries_left == 0, "{tries_left}");
+    }
+}

@@ -4,7 +4,7 @@ use sidetask::core::Verdict;
 use sidetask::{Json, Progress, State};
 
 use super::super::{Begun, End};
-use super::{Bench, NOW, delivery, fresh, later, new_id};
+use super::{Bench, NOW, delivery, fresh, given, later, new_id};
 
 fn failed(error: &str) -> End {
     End::Again { error: error.to_owned(), snoozed: false }
@@ -40,7 +40,11 @@ async fn of_twenty_deliveries_at_once_one_runs_and_the_others_wait_for_it() -> R
     let holders: Vec<String> = (0..20).map(|holder| holder.to_string()).collect();
     let begun = join_all(holders.iter().map(|holder| bench.begin(job.id, holder, NOW))).await;
     let begun: Vec<Begun> = begun.into_iter().collect::<Result<_>>()?;
-    assert_eq!(begun.iter().filter(|begun| **begun == Begun::Run { attempt: 1, fence: 1 }).count(), 1, "{begun:?}");
+    assert_eq!(
+        begun.iter().filter(|begun| **begun == Begun::Run { attempt: 1, fence: 1, begun: 1 }).count(),
+        1,
+        "{begun:?}"
+    );
     assert_eq!(begun.iter().filter(|begun| **begun == Begun::Held { until: later(NOW, 60) }).count(), 19, "{begun:?}");
     Ok(())
 }
@@ -161,5 +165,26 @@ async fn a_delivery_after_the_response_expired_begins_anew_with_the_next_fence()
     assert_eq!(bench.run(id, "b", later(NOW, 600)).await?, (1, fence + 1));
     let job = bench.read(id, later(NOW, 600)).await?.unwrap();
     assert_eq!((job.state, job.errors.len(), job.finished_at), (State::Running, 0, None));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_job_with_the_id_of_an_expired_one_goes_on_with_its_fences_and_not_with_its_count() -> Result<()> {
+    let bench = Bench::new().await?;
+    let job = given(new_id());
+    bench.admit(&job, NOW).await?;
+    for _ in 0..3 {
+        bench.run(job.id, "a", NOW).await?;
+    }
+    bench.responses.finish(job.id, 3, &End::Discarded("no".to_owned()), NOW).await?;
+    let over = later(NOW, 601);
+    assert!(bench.admit(&job, over).await?.send);
+    assert_eq!(bench.begin(job.id, "b", over).await?, Begun::Run { attempt: 1, fence: 5, begun: 1 });
+    assert_eq!(bench.begin(job.id, "b", over).await?, Begun::Run { attempt: 2, fence: 6, begun: 2 });
+
+    bench.responses.finish(job.id, 6, &End::Discarded("no".to_owned()), over).await?;
+    let late = later(over, 601);
+    assert_eq!(bench.begin(job.id, "c", late).await?, Begun::Run { attempt: 1, fence: 7, begun: 1 });
+    assert_eq!(bench.begin(job.id, "c", late).await?, Begun::Run { attempt: 2, fence: 8, begun: 2 });
     Ok(())
 }

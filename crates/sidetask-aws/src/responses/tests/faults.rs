@@ -166,6 +166,6 @@ async fn throttles_and_failures_of_the_service_may_be_asked_again() -> Result<()
     assert!(error.is_storage() && !error.is_busy(), "{error}");
     // One that passes is not noticed.
     bench.wire.fail("UpdateItem", [BROKEN, THROTTLED]);
-    assert!(matches!(bench.begin(new_id(), "a", NOW).await?, Begun::Run { attempt: 1, fence: 1 }));
+    assert!(matches!(bench.begin(new_id(), "a", NOW).await?, Begun::Run { attempt: 1, fence: 1, begun: 1 }));
     Ok(())
 }

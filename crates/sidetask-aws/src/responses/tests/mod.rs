@@ -76,7 +76,7 @@ impl Bench {
 
     async fn run(&self, id: JobId, holder: &str, now: Timestamp) -> Result<(u32, u64)> {
         match self.begin(id, holder, now).await? {
-            Begun::Run { attempt, fence } => Ok((attempt, fence)),
+            Begun::Run { attempt, fence, .. } => Ok((attempt, fence)),
             other => anyhow::bail!("{other:?}"),
         }
     }

@@ -19,6 +19,7 @@ struct Model {
     state: Standing,
     attempt: u32,
     fence: u64,
+    fence_before: u64,
     sent: bool,
     failed: Option<u32>,
     expires: Timestamp,
@@ -35,7 +36,15 @@ enum Standing {
 
 impl Model {
     fn new(fence: u64) -> Self {
-        Self { state: Standing::Queued, attempt: 0, fence, sent: false, failed: None, expires: NOW }
+        Self {
+            state: Standing::Queued,
+            attempt: 0,
+            fence,
+            fence_before: fence,
+            sent: false,
+            failed: None,
+            expires: NOW,
+        }
     }
 
     fn ended(&self) -> bool {
@@ -83,7 +92,7 @@ fn begin(item: &mut Option<Model>, holder: &'static str, now: Timestamp, until: 
     let running = now.after(TTL.max(Duration::from_secs(900))).max(until.after(TTL));
     let state = Standing::Running { holder, until };
     *job = Model { state, attempt: job.attempt + 1, fence: job.fence + 1, sent: true, expires: running, ..job.clone() };
-    Begun::Run { attempt: job.attempt, fence: job.fence }
+    Begun::Run { attempt: job.attempt, fence: job.fence, begun: job.fence - job.fence_before }
 }
 
 fn finish(item: &mut Option<Model>, fence: u64, end: &End, mark: u64, now: Timestamp) -> Verdict {
