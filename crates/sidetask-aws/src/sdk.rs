@@ -146,7 +146,8 @@ impl Sdk {
     pub(crate) async fn s3(&self) -> aws_sdk_s3::Client {
         let make = || async {
             let config = aws_sdk_s3::config::Builder::from(self.config().await);
-            let own_endpoint = self.config().await.endpoint_url().is_some();
+            let own_endpoint =
+                self.config().await.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
             aws_sdk_s3::Client::from_conf(config.force_path_style(own_endpoint).build())
         };
         cached(&self.0.s3, None, make).await

@@ -244,3 +244,18 @@ async fn a_response_that_zappa_captures_is_in_the_table_in_its_form() {
     assert_eq!((&item["async_status"]["S"], &item["async_response"]["S"]), (&json!("complete"), &json!("1")));
     assert_eq!((site.lines("log").len(), site.counts()), (1, (2, 0)));
 }
+
+#[tokio::test]
+async fn services_may_each_have_an_endpoint_of_their_own() {
+    let moto = Moto::shared().await.unwrap();
+    let (table, bucket) = (unique("responses"), unique("outputs"));
+    moto.table(&table).await.unwrap();
+    moto.bucket(&bucket).await.unwrap();
+    let function = function().env("SIDETASK_RESPONSES", &table).env("SIDETASK_PAYLOADS", &bucket);
+    let function = function.env("AWS_ENDPOINT_URL_DYNAMODB", moto.endpoint());
+    let site = Site::new(function.env("AWS_ENDPOINT_URL_S3", moto.endpoint().replace("127.0.0.1", "localhost"))).await;
+    let (message, id) = responds("test.big", json!([400_000]));
+    site.event(&message.to_string()).await;
+    assert_eq!(response(&moto, &table, &id).await.0, "completed", "{}", site.lambda.logs(NAME));
+    assert_eq!(moto.item(&table, &id).await.unwrap().unwrap()["output_at"]["M"]["bucket"]["S"], bucket);
+}
