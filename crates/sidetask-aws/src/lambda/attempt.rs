@@ -147,7 +147,7 @@ impl Inner {
     async fn attempt(&self, job: &Job, delivered: &Delivered, begin: Begin) -> Result<Done, GivenBack> {
         let Begin { token, definition, standing, is_over } = begin;
         let (mut end, then, error) = match definition {
-            _ if is_over => {
+            Some(_) if is_over => {
                 let error = format!(
                     "it was begun {} times, and nothing was heard of the last attempt: its environment died or was stopped",
                     job.max_attempts
@@ -172,7 +172,11 @@ impl Inner {
                 tracing::error!(%error, "nothing was run");
                 // The service keeps it among its dead letters, for a handler that knows the kind.
                 let standing = Standing { max_attempts: u32::MAX, ..standing };
-                let (end, then) = follow(Outcome::Failed(error.to_string()), standing);
+                let (mut end, then) = follow(Outcome::Failed(error.to_string()), standing);
+                // A handler that knows the kind finds as many attempts left as there were.
+                if let End::Again { snoozed, .. } = &mut end {
+                    *snoozed = true;
+                }
                 (end, then, Some(error))
             }
         };

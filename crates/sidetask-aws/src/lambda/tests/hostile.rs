@@ -62,12 +62,18 @@ async fn a_queue_that_does_not_answer_does_not_undo_what_its_batch_did() {
     let runs = Runs::default();
     let handler = among_silence(&runs).await;
     let records = ["snooze", "count"].map(|kind| batches::queued(kind, &message(kind, 0, json!({})), None));
-    let invocation = within(Duration::from_secs(2));
-    let ends = invocation.deadline;
     let event = json!({ "Records": records }).to_string();
-    let answer = tokio::time::timeout(PATIENCE, handler.handle(&event, invocation)).await.expect("it hangs").unwrap();
-    assert!(SystemClock.now() < ends, "the environment would have been stopped");
-    assert_eq!(batches::failures(&answer.decode().unwrap()), ["snooze"]);
+    // The last of these would not be over with the invocation, but be paid for.
+    let invocations = [2, 600].map(|seconds| within(Duration::from_secs(seconds)));
+    let handled = invocations.map(|invocation| {
+        let (handler, event, ends) = (&handler, &event, invocation.deadline);
+        async move {
+            let answer = tokio::time::timeout(PATIENCE, handler.handle(event, invocation)).await.expect("it hangs");
+            assert!(SystemClock.now() < ends, "the environment would have been stopped");
+            assert_eq!(batches::failures(&answer.unwrap().decode().unwrap()), ["snooze"]);
+        }
+    });
+    futures_util::future::join_all(handled).await;
 }
 
 #[tokio::test]
@@ -140,4 +146,24 @@ async fn the_tries_of_an_expired_job_with_the_same_id_do_not_count() {
         assert!(handle(&handler, &text).await.unwrap_err().is_failed());
         assert_eq!(matches!(fake.book().ends.pop(), Some(End::Discarded(_))), tries_left == 0, "{tries_left}");
     }
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_known_yet_uses_no_attempt() {
+    let runs = Runs::default();
+    let (handler, fake) = with_table(&runs);
+    for _ in 0..2 {
+        let text = message("later", 0, json!({"responds": true, "max_attempts": 1}));
+        assert!(handle(&handler, &text).await.unwrap_err().is_unknown_kind());
+        assert_eq!(fake.book().attempts, 0);
+    }
+    // By now it is deployed.
+    let text = message("count", 0, json!({"responds": true, "max_attempts": 1}));
+    assert_eq!(handle(&handler, &text).await.unwrap()["state"], "completed");
+    assert_eq!(ran(&runs), 1);
+
+    // Nor is it acknowledged where the attempts are used up.
+    fake.book().has_ended = false;
+    let text = message("later", 0, json!({"responds": true, "max_attempts": 1}));
+    assert!(handle(&handler, &text).await.unwrap_err().is_unknown_kind());
 }
