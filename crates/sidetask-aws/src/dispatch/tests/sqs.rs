@@ -135,3 +135,16 @@ async fn what_sqs_says_is_classified_and_says_what_was_asked() {
         assert!(format!("{:?}", std::error::Error::source(&error)).contains("because"), "{error:?}");
     }
 }
+
+#[tokio::test]
+async fn a_fifo_queue_knows_a_job_of_a_table_by_its_id_and_another_by_its_key() {
+    let of = |url: &str| {
+        let dispatch = open(url);
+        let now = dispatch.clock().now();
+        let outgoing = dispatch.0.prepare(0, job(Call::new("k", ()).key("once")), now).unwrap();
+        (outgoing.fifo().unwrap().deduplication, outgoing.message.id.to_string())
+    };
+    let (known_by, id) = of("sqs:jobs.fifo?responses=jobs");
+    assert_eq!(known_by, id, "a job of the table is sent again with the key where nobody knows that it was sent");
+    assert_eq!(of("sqs:jobs.fifo").0, of("sqs:jobs.fifo").0);
+}

@@ -3,6 +3,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use sidetask::{Json, State};
 
+use super::super::put::{KeyPlace, Place, Put};
 use super::super::{Admitted, End, Queued, keys};
 use super::{Bench, NOW, TTL, fresh, given, keyed, later, new_id};
 
@@ -137,5 +138,34 @@ async fn a_key_without_a_job_or_with_a_damaged_one_stands_in_nobodys_way() -> Re
         assert_eq!(bench.read(job.id, NOW).await?.unwrap().state, State::Available);
     }
     assert_eq!(bench.read(fresh().id, NOW).await?.map(|job| job.id), None);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_is_not_taken_from_a_job_that_was_written_anew_meanwhile() -> Result<()> {
+    let bench = Bench::new().await?;
+    let (first, heir) = (keyed("ada"), keyed("ada"));
+    bench.admit(&first, NOW).await?;
+    let left = KeyPlace::Left { by: first.id.to_string() };
+    let put = bench.responses.put("keep a job", &heir, Place::Empty, &left, NOW).await?;
+    assert!(matches!(put, Put::KeyTaken(None)), "{put:?}");
+    assert!(bench.read(heir.id, NOW).await?.is_none());
+    let put = bench.responses.put("keep a job", &heir, Place::Empty, &left, later(NOW, 601)).await?;
+    assert!(matches!(put, Put::Done), "{put:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_expired_job_that_still_runs_does_not_touch_its_heirs_key() -> Result<()> {
+    let bench = Bench::new().await?;
+    let first = keyed("ada");
+    bench.admit(&first, NOW).await?;
+    let (_, fence) = bench.run(first.id, "a", NOW).await?;
+    let then = later(NOW, 1000);
+    let heir = Queued { run_at: later(NOW, 5000), ..keyed("ada") };
+    assert_eq!(bench.admit(&heir, then).await?.id, heir.id);
+    bench.responses.refresh(first.id, fence, then).await?;
+    let key = bench.moto.item(&bench.table, &keys::item_id("mail.welcome", "ada")).await?.unwrap();
+    assert_eq!(key["ttl"]["N"], (1_800_000_000 + 5000 + TTL.as_secs()).to_string());
     Ok(())
 }

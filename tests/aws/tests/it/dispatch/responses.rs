@@ -94,3 +94,21 @@ async fn without_a_table_nothing_can_be_read() -> Result<()> {
     assert!(error.is_unsupported() && error.to_string().contains("responses=TABLE"), "{error}");
     Ok(())
 }
+
+#[tokio::test]
+async fn a_job_that_was_there_stays_when_sending_it_again_is_refused() -> Result<()> {
+    let moto = Moto::shared().await?;
+    let (client, _, table) = kept(&moto, "doubted").await?;
+    let id = client.new_job_id();
+    // As another client has written it, which is about to send it.
+    let unsent = serde_json::json!({
+        "id": {"S": id.to_string()}, "ttl": {"N": "99999999999"}, "state": {"S": "queued"}, "kind": {"S": "test.echo"},
+        "queue": {"S": "default"}, "attempt": {"N": "0"}, "max_attempts": {"N": "20"}, "fence": {"N": "0"},
+        "created_at": {"N": "1"}, "run_at": {"N": "1"}, "sent": {"BOOL": false}
+    });
+    moto.put_item(&table, unsent).await?;
+    let error = client.enqueue(Call::new("test.echo", ("x",)).id(id).to("sqs:nobodys")).await.unwrap_err();
+    assert!(error.is_refused(), "{error}");
+    assert!(client.job(id).await?.is_some());
+    Ok(())
+}
