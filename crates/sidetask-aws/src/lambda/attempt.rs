@@ -237,7 +237,7 @@ impl Inner {
             let own = [job.timeout, definition.options().timeout];
             let limit = own.into_iter().flatten().fold(left, Duration::min);
             let context = self.context(job, token, cancel.clone(), limit);
-            self.executor.run(definition, &args, context, Some(limit)).await
+            self.bounded(job, self.executor.run(definition, &args, context, Some(limit)).await)
         };
         let Some(keep) = &job.keep else { return Some(attempt.await) };
         let clock = &**self.executor.clock();
@@ -249,6 +249,17 @@ impl Inner {
                 cancel.cancel();
                 None
             }
+        }
+    }
+
+    /// An output that is kept nowhere has to fit into the answer.
+    fn bounded(&self, job: &Job, outcome: Outcome) -> Outcome {
+        match &outcome {
+            Outcome::Completed(output) if job.keep.is_none() && output.size() > self.max_output_bytes => {
+                let what = format!("the output of `{}`", job.kind);
+                Outcome::Permanent(Error::too_large(&what, output.size(), self.max_output_bytes).to_string())
+            }
+            _ => outcome,
         }
     }
 

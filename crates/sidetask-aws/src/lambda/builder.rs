@@ -13,7 +13,7 @@ use crate::Destination;
 #[cfg(feature = "s3")]
 use crate::payload::Payloads;
 #[cfg(feature = "dynamodb")]
-use crate::responses::Responses;
+use crate::responses::{Responses, STORED_OUTPUT_LIMIT};
 #[cfg(feature = "__sdk")]
 use crate::sdk::{Credentials, Sdk, Settings};
 #[cfg(feature = "dynamodb")]
@@ -24,6 +24,7 @@ use crate::zappa;
 #[must_use = "settings do nothing until `build` is called"]
 pub struct HandlerBuilder {
     executor: ExecutorBuilder,
+    max_output_bytes: usize,
     #[cfg(feature = "dynamodb")]
     responses: Option<String>,
     #[cfg(feature = "dynamodb")]
@@ -39,12 +40,10 @@ pub struct HandlerBuilder {
 }
 
 impl HandlerBuilder {
-    /// The largest output that is taken, in bytes: Lambda takes no answer over 6 MB, and would run the job again.
-    const OUTPUT_BYTES: usize = 5_000_000;
-
     pub(super) fn new(registry: Registry) -> Self {
         Self {
-            executor: Executor::builder(registry).max_output_bytes(Self::OUTPUT_BYTES),
+            executor: Executor::builder(registry),
+            max_output_bytes: 5_000_000,
             #[cfg(feature = "dynamodb")]
             responses: None,
             #[cfg(feature = "dynamodb")]
@@ -120,6 +119,14 @@ impl HandlerBuilder {
         self
     }
 
+    /// The largest output that the function answers with, in bytes of JSON; at least 1. Where the response is kept, a
+    /// larger one is left out of the answer, up to what the table and the bucket take; where nothing keeps it, it fails
+    /// the job for good. Lambda takes no answer over 6 MB, and would run the job again. Default: 5,000,000.
+    pub fn max_output_bytes(mut self, bytes: usize) -> Self {
+        self.max_output_bytes = bytes;
+        self
+    }
+
     /// How long before the end of the invocation a function is stopped, so that what became of it can still be recorded:
     /// this, or 5 % of the time that is left where that is less. Zero leaves no time. Default: 500 ms.
     pub fn margin(mut self, margin: Duration) -> Self {
@@ -166,6 +173,9 @@ impl HandlerBuilder {
         if self.concurrency == 0 {
             faults.push("concurrency is 0: no message would run".to_owned());
         }
+        if self.max_output_bytes == 0 {
+            faults.push("max_output_bytes is 0: no output has 0 bytes".to_owned());
+        }
         #[cfg(feature = "dynamodb")]
         if self.ttl < Duration::from_secs(1) {
             faults.push(format!("ttl is {:?}: it must be at least a second", self.ttl));
@@ -173,7 +183,12 @@ impl HandlerBuilder {
         if !faults.is_empty() {
             return Err(Error::configuration(&faults));
         }
-        let executor = self.executor.build()?;
+        let max_output_bytes = self.max_output_bytes;
+        #[cfg(feature = "dynamodb")]
+        let most = max_output_bytes.max(STORED_OUTPUT_LIMIT);
+        #[cfg(not(feature = "dynamodb"))]
+        let most = max_output_bytes;
+        let executor = self.executor.max_output_bytes(most).build()?;
         let ids = IdSource::new();
         let worker = ids.worker(executor.clock().now());
         #[cfg(feature = "__sdk")]
@@ -199,6 +214,7 @@ impl HandlerBuilder {
         let table = None;
         Ok(Handler(Arc::new(Inner {
             executor,
+            max_output_bytes,
             event_attempts: event_attempts.unwrap_or(3),
             queue_attempts: queue_attempts.unwrap_or(u32::MAX),
             margin: self.margin,

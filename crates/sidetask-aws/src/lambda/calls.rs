@@ -21,6 +21,9 @@ struct Answer<'a> {
     state: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     output: Option<&'a Json>,
+    /// Whether there is an output that is too large for an answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    omitted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
 }
@@ -34,12 +37,12 @@ impl Handler {
         match done {
             // Whoever invokes it as Zappa does expects what the function returns and nothing around it.
             Done::Ended(End::Completed(output)) | Done::Before(Some(output)) if is_zappa => Ok(output),
-            done => answer(id, &done),
+            done => answer(id, &done, self.0.max_output_bytes),
         }
     }
 }
 
-fn answer(id: JobId, done: &Done) -> Result<Json, Error> {
+fn answer(id: JobId, done: &Done, limit: usize) -> Result<Json, Error> {
     let (state, output, error) = match done {
         Done::Ended(End::Completed(output)) => ("completed", Some(output), None),
         Done::Ended(End::Again { error, .. } | End::Discarded(error) | End::Cancelled(error)) => {
@@ -48,7 +51,9 @@ fn answer(id: JobId, done: &Done) -> Result<Json, Error> {
         Done::Before(output) => ("ended", output.as_ref(), None),
         Done::Lost => ("lost", None, None),
     };
-    Json::encode(&Answer { sidetask: message::VERSION, id, state, output, error })
+    let fits = |output: &&Json| output.size() <= limit;
+    let omitted = output.is_some_and(|output| !fits(&output));
+    Json::encode(&Answer { sidetask: message::VERSION, id, state, output: output.filter(fits), omitted, error })
 }
 
 impl Inner {

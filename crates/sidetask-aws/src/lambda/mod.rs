@@ -46,6 +46,7 @@ pub struct Handler(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     executor: Executor,
+    max_output_bytes: usize,
     event_attempts: u32,
     queue_attempts: u32,
     margin: Duration,

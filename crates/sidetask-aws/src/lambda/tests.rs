@@ -216,6 +216,28 @@ async fn an_output_that_the_table_refuses_fails_the_job_for_good() {
 }
 
 #[tokio::test]
+async fn an_output_too_large_for_an_answer_is_left_out_where_it_is_kept_and_fails_the_job_elsewhere() {
+    let small = |table: Option<Arc<Fake>>| {
+        let mut handler = Handler::builder(registry(&Runs::default())).max_output_bytes(100).build().unwrap();
+        Arc::get_mut(&mut handler.0).unwrap().table = table.map(|table| table as _);
+        handler
+    };
+    let fake = Arc::new(Fake::new());
+    let kept = small(Some(Arc::clone(&fake)));
+    assert_eq!(handle(&kept, &responds("big", 98)).await.unwrap()["output"], "x".repeat(98));
+    fake.book().has_ended = false;
+    let answer = handle(&kept, &responds("big", 99)).await.unwrap();
+    assert_eq!(answer, json!({"sidetask": 1, "id": ID, "state": "completed", "omitted": true}));
+    assert!(matches!(&fake.book().ends[..], [End::Completed(_), End::Completed(output)] if output.size() == 101));
+
+    let handler = small(None);
+    assert_eq!(handle(&handler, &message("big", 98, json!({}))).await.unwrap()["state"], "completed");
+    let answer = handle(&handler, &message("big", 99, json!({}))).await.unwrap();
+    assert_eq!(answer["state"], "failed");
+    assert!(answer["error"].as_str().unwrap().contains("101 bytes is over the limit of 100 bytes"), "{answer}");
+}
+
+#[tokio::test]
 async fn progress_and_what_an_attempt_knows_come_from_the_table() {
     let (handler, fake) = with_table(&Runs::default());
     fake.book().attempts = 1;
@@ -268,10 +290,11 @@ async fn what_is_not_set_up_is_named_and_nothing_runs() {
 
 #[test]
 fn every_fault_of_the_settings_is_named() {
-    let builder = Handler::builder(Registry::new()).event_attempts(0).queue_attempts(0).concurrency(0);
+    let builder =
+        Handler::builder(Registry::new()).event_attempts(0).queue_attempts(0).concurrency(0).max_output_bytes(0);
     let error = builder.build().unwrap_err();
     assert!(error.is_configuration());
-    for name in ["SIDETASK_EVENT_ATTEMPTS", "SIDETASK_QUEUE_ATTEMPTS", "concurrency"] {
+    for name in ["SIDETASK_EVENT_ATTEMPTS", "SIDETASK_QUEUE_ATTEMPTS", "concurrency", "max_output_bytes"] {
         assert!(error.to_string().contains(name), "{error}");
     }
 }

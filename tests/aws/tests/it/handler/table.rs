@@ -224,10 +224,19 @@ async fn what_could_not_even_begin_is_told_to_whoever_waits_for_the_response() {
     assert_eq!((state.as_str(), attempt.as_str()), ("failed", "3"));
     assert!(error.as_str().unwrap().contains(&key), "{error}");
     assert_eq!(site.counts(), (6, 2));
-    let (big, big_id) = responds("test.big", json!([5_500_000]));
+}
+
+#[tokio::test]
+async fn an_output_that_no_answer_could_carry_is_kept_in_the_bucket() {
+    let moto = Moto::shared().await.unwrap();
+    let (function, table) = with_table(&moto).await;
+    let bucket = unique("outputs");
+    moto.bucket(&bucket).await.unwrap();
+    let site = Site::new(function.env("SIDETASK_PAYLOADS", &bucket)).await;
+    let (big, id) = responds("test.big", json!([7_000_000]));
     site.event(&big.to_string()).await;
-    assert_eq!(response(&moto, &table, &big_id).await.0, "failed");
-    assert_eq!(site.counts(), (7, 2));
+    assert_eq!(response(&moto, &table, &id).await.0, "completed");
+    assert_eq!(site.counts(), (1, 0));
 }
 
 #[tokio::test]
