@@ -1,6 +1,7 @@
 //! The handler, compiled and run by a stand-in for Lambda, and by AWS's own emulator.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -44,15 +45,26 @@ impl Site {
         text.lines().map(ToOwned::to_owned).collect()
     }
 
+    /// Writes a line that a task waits for.
+    fn line(&self, name: &str, line: &str) {
+        let mut file = OpenOptions::new().append(true).open(self.path(name)).unwrap();
+        file.write_all(format!("{line}\n").as_bytes()).unwrap();
+    }
+
     /// Waits until a file is as it should be.
     async fn until_lines(&self, name: &str, are: impl Fn(&[String]) -> bool) {
+        self.until(name, || are(&self.lines(name))).await;
+    }
+
+    /// Waits until something is so.
+    async fn until(&self, what: &str, is_so: impl Fn() -> bool) {
         let wait = async {
-            while !are(&self.lines(name)) {
+            while !is_so() {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         if tokio::time::timeout(PATIENCE, wait).await.is_err() {
-            panic!("{name} has {:?}\n{}", self.lines(name), self.lambda.logs(NAME));
+            panic!("not in time: {what}: {:?}\n{}", self.outcomes(), self.lambda.logs(NAME));
         }
     }
 

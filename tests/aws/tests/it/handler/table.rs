@@ -29,13 +29,13 @@ async fn a_response_says_that_its_job_runs_and_then_what_it_returned() {
     let moto = Moto::shared().await.unwrap();
     let (function, table) = with_table(&moto).await;
     let site = Site::new(function).await;
-    let (message, id) = responds("test.sleep", json!([site.path("log"), 1_000]));
+    let (message, id) = responds("test.together", json!([site.path("log"), 2]));
     site.lambda.send_event(NAME, message.to_string());
     site.until_lines("log", |lines| lines == ["begin"]).await;
     assert_eq!(response(&moto, &table, &id).await, is("running", "1", Value::Null));
+    site.line("log", "go");
     site.lambda.settled(NAME).await.unwrap();
-    assert_eq!(site.lines("log"), ["begin", "end"]);
-    assert_eq!(response(&moto, &table, &id).await, is("completed", "1", Value::Null));
+    assert_eq!(response(&moto, &table, &id).await, is("completed", "1", true));
 
     let (message, id) = responds("test.context", json!([site.path("known")]));
     site.event(&message.to_string()).await;
@@ -79,13 +79,15 @@ async fn a_job_whose_environment_is_killed_runs_again_and_is_completed_once() {
     let moto = Moto::shared().await.unwrap();
     let (function, table) = with_table(&moto).await;
     let site = Site::new(function).await;
-    let (message, id) = responds("test.sleep", json!([site.path("log"), 1_000]));
+    let (message, id) = responds("test.together", json!([site.path("log"), 3]));
     site.lambda.send_event(NAME, message.to_string());
     site.until_lines("log", |lines| lines == ["begin"]).await;
     assert_eq!(site.lambda.kill_environments(NAME), 1);
+    site.until_lines("log", |lines| lines == ["begin", "begin"]).await;
+    site.line("log", "go");
     site.lambda.settled(NAME).await.unwrap();
-    assert_eq!(site.lines("log"), ["begin", "begin", "end"]);
-    assert_eq!(response(&moto, &table, &id).await, is("completed", "2", Value::Null));
+    assert_eq!(site.lines("log"), ["begin", "begin", "go"]);
+    assert_eq!(response(&moto, &table, &id).await, is("completed", "2", true));
     assert_eq!(site.counts(), (2, 0));
 }
 
@@ -131,14 +133,17 @@ async fn two_events_with_one_job_do_not_run_it_at_once() {
     let moto = Moto::shared().await.unwrap();
     let (function, table) = with_table(&moto).await;
     let site = Site::new(function.retry_delays([Duration::from_millis(500); 20])).await;
-    let (message, id) = responds("test.sleep", json!([site.path("log"), 1_500]));
+    let (message, id) = responds("test.together", json!([site.path("log"), 2]));
     site.lambda.send_event(NAME, message.to_string());
     site.until_lines("log", |lines| lines == ["begin"]).await;
-    site.event(&message.to_string()).await;
-    assert_eq!(site.lines("log"), ["begin", "end"]);
-    assert_eq!(response(&moto, &table, &id).await, is("completed", "1", Value::Null));
+    site.lambda.send_event(NAME, message.to_string());
+    site.until("the second event is refused", || !site.errors().is_empty()).await;
+    site.line("log", "go");
+    site.lambda.settled(NAME).await.unwrap();
+    assert_eq!(site.lines("log"), ["begin", "go"]);
+    assert_eq!(response(&moto, &table, &id).await, is("completed", "1", true));
     assert!(site.errors().iter().all(|name| name == "sidetask.HeldByAnother"), "{:?}", site.errors());
-    assert!(!site.errors().is_empty() && site.counts().1 == 0);
+    assert_eq!(site.counts().1, 0);
 }
 
 #[tokio::test]
@@ -181,12 +186,13 @@ async fn a_table_that_goes_away_while_a_task_runs_fails_the_attempt() {
     let moto = Moto::start().await.unwrap();
     let (function, _) = with_table(&moto).await;
     let site = Site::new(function.timeout(Duration::from_secs(4)).retry_delays([])).await;
-    let (message, _) = responds("test.sleep", json!([site.path("log"), 1_000]));
+    let (message, _) = responds("test.together", json!([site.path("log"), 2]));
     site.lambda.send_event(NAME, message.to_string());
     site.until_lines("log", |lines| lines == ["begin"]).await;
     drop(moto);
+    site.line("log", "go");
     site.lambda.settled(NAME).await.unwrap();
-    assert_eq!(site.lines("log"), ["begin", "end"]);
+    assert_eq!(site.lines("log"), ["begin", "go"]);
     assert_eq!((site.counts(), site.errors()), ((1, 1), vec!["sidetask.Storage".to_owned()]), "{:?}", site.outcomes());
 }
 
