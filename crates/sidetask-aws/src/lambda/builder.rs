@@ -161,7 +161,7 @@ impl HandlerBuilder {
         self
     }
 
-    /// The handler. Nothing is asked of AWS.
+    /// The handler. Nothing is asked of AWS. Tasks with a rate limit, which no handler heeds, are named in the log.
     ///
     /// # Errors
     /// - [`is_configuration`](Error::is_configuration) names every fault of the settings, or of the registered tasks;
@@ -189,6 +189,11 @@ impl HandlerBuilder {
         #[cfg(not(feature = "dynamodb"))]
         let most = max_output_bytes;
         let executor = self.executor.max_output_bytes(most).build()?;
+        let limited = rate_limited(executor.registry());
+        if !limited.is_empty() {
+            let tasks = limited.join("`, `");
+            tracing::warn!("no rate limit holds in a Lambda function: `{tasks}` run as fast as they are delivered");
+        }
         let ids = IdSource::new();
         let worker = ids.worker(executor.clock().now());
         #[cfg(feature = "__sdk")]
@@ -230,6 +235,11 @@ impl HandlerBuilder {
             sdk,
         })))
     }
+}
+
+fn rate_limited(registry: &Registry) -> Vec<&str> {
+    let limited = registry.iter().filter(|definition| definition.options().rate_limit.is_some());
+    limited.map(|definition| definition.kind()).collect()
 }
 
 /// The setting, or the environment's, which is not set where it is empty.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sidetask::{Clock as _, Context, Error, Registry, SystemClock, TaskError, TaskOptions};
+use sidetask::{Clock as _, Context, Error, RateLimit, Registry, SystemClock, TaskError, TaskOptions};
 
 use super::follow::End;
 use super::{Handler, Invocation, attempt};
@@ -286,6 +286,25 @@ async fn what_is_not_set_up_is_named_and_nothing_runs() {
     let error = handle(&handler, &stored.to_string()).await.unwrap_err();
     assert!(error.is_configuration() && error.to_string().contains("SIDETASK_PAYLOADS"), "{error}");
     assert_eq!(ran(&runs), 0);
+}
+
+#[test]
+fn tasks_whose_rate_limit_is_not_heeded_are_named_once() {
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let file = log.reopen().unwrap();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(std::sync::Mutex::new(file)).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        let mut registry = registry(&Runs::default());
+        handler(&Runs::default());
+        for kind in ["slow", "slower"] {
+            let options = TaskOptions::new().rate_limit(RateLimit::new("mail", Duration::from_secs(1), 1));
+            registry.register(kind, |(): ()| async {}).set_options(options);
+        }
+        Handler::builder(registry).build().unwrap();
+    });
+    let said = std::fs::read_to_string(log.path()).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.contains("WARN") && said.contains("`slow`, `slower`") && !said.contains("`count`"), "{said}");
 }
 
 #[test]
