@@ -47,7 +47,8 @@ fn a_service_that_reaches_nobody_fails() {
     command.envs(nowhere).envs(keys).env("REPORTS", "lambda:reports?region=us-east-1");
     let output = command.output().expect("the program starts");
     assert_eq!(output.status.code(), Some(1));
-    assert!(!output.stderr.is_empty());
+    let fault = String::from_utf8_lossy(&output.stderr);
+    assert!(fault.contains("AWS could not be reached to invoke function `reports`"), "{fault}");
 }
 
 /// Cargo builds a package's examples with its tests, and puts them beside.
