@@ -94,12 +94,18 @@ fn function(text: &str) -> Result<Target, String> {
 }
 
 fn topic(text: &str) -> Result<Target, String> {
+    if !text.starts_with("arn:") {
+        return Err(format!("`{text}` is not an ARN: an SNS destination is a topic's ARN, not a function's name"));
+    }
     let arn = arn_of("sns", text)?;
     check("topic", without_fifo(&arn.resource), 256, is_word)?;
     Ok(Target::Topic { arn: text.to_owned(), region: arn.region })
 }
 
 fn queue_name(text: &str) -> Result<Target, String> {
+    if text.starts_with("arn:") {
+        return Err(format!("`{text}` is an ARN: write the queue's URL or name, not its ARN"));
+    }
     check("queue", without_fifo(text), 80, is_word)
         .map_err(|fault| format!("{fault}: a queue is named by its URL, or by its name where it is of this account"))?;
     Ok(Target::QueueName(text.to_owned()))
@@ -231,12 +237,13 @@ mod tests {
             (Service::Lambda, long.as_str(), "65 characters, and may have 64"),
             (Service::Lambda, "arn:aws:sns:eu-west-1:123456789012:t", "an ARN of `sns`"),
             (Service::Lambda, "arn:aws:lambda:eu-west-1:123456789012:layer:l", "by its ARN"),
-            (Service::Sns, "topic", "not an ARN"),
+            (Service::Sns, "topic", "a topic's ARN, not a function's name"),
             (Service::Sns, "arn:aws:sns:cn-north-1:123456789012:t", "`cn-north-1` is in `aws-cn`"),
             (Service::Sns, "arn:aws-cn:sns:eu-west-1:123456789012:t", "`eu-west-1` is in `aws`"),
             (Service::Sns, "arn:aws:sns:eu-west-1:1:t", "12 digits"),
             (Service::Sns, "arn:aws:sns::123456789012:t", "region is empty"),
             (Service::Sqs, "a/b", "'/'"),
+            (Service::Sqs, "arn:aws:sqs:eu-west-1:123456789012:q", "URL or name, not its ARN"),
             (Service::Sqs, "https:///q", "without a query"),
             (Service::Sqs, "ftp://host/q", "https://host"),
             (Service::Sqs, "https://host/1/q?x", "without a query"),

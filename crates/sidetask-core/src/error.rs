@@ -168,10 +168,13 @@ impl Error {
 
     /// Arguments or an output of `size` bytes, over `limit`.
     pub fn too_large(what: &str, size: usize, limit: usize) -> Self {
-        let message = format!(
-            "{what} of {size} bytes is over the limit of {limit} bytes: store large data elsewhere and pass a \
-             reference, or raise the limit"
-        );
+        let advice = "store large data elsewhere and pass a reference, or raise the limit";
+        Self::over_limit(what, size, limit, advice)
+    }
+
+    /// The same, with what to do about it.
+    pub fn over_limit(what: &str, size: usize, limit: usize, advice: &str) -> Self {
+        let message = format!("{what} of {size} bytes is over the limit of {limit} bytes: {advice}");
         Self::new(Kind::TooLarge, message)
     }
 

@@ -46,7 +46,14 @@ impl Inner {
     pub(super) fn prepare(&self, at: usize, job: NewJob, now: Timestamp) -> Result<Outgoing, Error> {
         let (route, captures) = self.defaults.route(job.to.as_deref())?;
         let delay = delay(&route.target, job.when, now)?;
-        let responds = captures && self.keeps_responses();
+        if captures == Some(true) && !self.keeps_responses() {
+            return Err(Error::unsupported(format!(
+                "the `{}` call to the {} says `capture=true`, and the client has no table of responses: connect with \
+                 `responses=TABLE` (feature `dynamodb`), or leave it out",
+                job.kind, route.target
+            )));
+        }
+        let responds = captures.unwrap_or(true) && self.keeps_responses();
         if job.key.is_some() && !responds && !route.target.is_fifo() {
             return Err(self.keyless(&job, &route));
         }
@@ -62,12 +69,9 @@ impl Inner {
         let Limits { what, message: limit, .. } = limits(route.target.service());
         let fits = text.len() <= limit;
         if !fits && self.payloads.is_none() {
-            let what = format!(
-                "the message of `{}` to {what}, which would carry only a reference if the client had a bucket \
-                 (`payloads=BUCKET`),",
-                message.kind
-            );
-            return Err(Error::too_large(&what, text.len(), limit));
+            let what = format!("the message of `{}` to {what}", message.kind);
+            let advice = "connect with `payloads=BUCKET`, so that the message carries only a reference";
+            return Err(Error::over_limit(&what, text.len(), limit, advice));
         }
         Ok(Outgoing {
             at,

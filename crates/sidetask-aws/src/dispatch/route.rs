@@ -18,7 +18,7 @@ pub(super) struct Defaults {
     /// At most one of each service.
     targets: Vec<Target>,
     pub(super) region: Option<String>,
-    capture: bool,
+    capture: Option<bool>,
 }
 
 /// Where one job goes. Jobs of one route may travel in one batch.
@@ -34,14 +34,14 @@ impl Defaults {
         let service = destination.service;
         let own = targets.iter().find(|target| target.service() == service);
         let region = own.and_then(Target::region).or(destination.region.as_deref()).map(ToOwned::to_owned);
-        Self { service, targets, region, capture: destination.capture.unwrap_or(true) }
+        Self { service, targets, region, capture: destination.capture }
     }
 
-    /// Where a job goes, and whether its response is kept if there is a table.
+    /// Where a job goes, and whether its response is to be kept, where that is said.
     ///
     /// # Errors
     /// [`is_url`](Error::is_url); [`is_unsupported`](Error::is_unsupported) where the feature is missing.
-    pub(super) fn route(&self, to: Option<&str>) -> Result<(Route, bool), Error> {
+    pub(super) fn route(&self, to: Option<&str>) -> Result<(Route, Option<bool>), Error> {
         let Some(to) = to else {
             return Ok((self.of(self.own(self.service)?, None), self.capture));
         };
@@ -55,7 +55,7 @@ impl Defaults {
             None => self.own(said.service)?,
         };
         agree(&target, said.region.as_deref()).map_err(refuse)?;
-        Ok((self.of(target, said.region), said.capture.unwrap_or(self.capture)))
+        Ok((self.of(target, said.region), said.capture.or(self.capture)))
     }
 
     fn of(&self, target: Target, region: Option<String>) -> Route {
@@ -96,17 +96,18 @@ pub(super) fn delay(target: &Target, when: When, now: Timestamp) -> Result<Optio
         return Ok(None);
     }
     let wait = due.since(now);
-    let refuse = |cannot: &str| {
+    let refused = |cannot: &str, queue: &str| {
         Err(Error::unsupported(format!(
-            "a delay of {wait:?} was asked for, and {cannot}: use a standard SQS queue for up to 900 s, EventBridge \
-             Scheduler, or a store such as `sqlite:` or `postgres:`, which takes any delay"
+            "a delay of {wait:?} was asked for, and {cannot}: use {queue}EventBridge Scheduler, or a store such as \
+             `sqlite:` or `postgres:`, which takes any delay"
         )))
     };
+    let refuse = |cannot| refused(cannot, "a standard SQS queue for up to 900 s, ");
     match target {
         Target::Function { .. } => refuse("Lambda runs functions at once"),
         Target::Topic { .. } => refuse("SNS delivers messages at once"),
         _ if target.is_fifo() => refuse("a FIFO queue has no delay for one message"),
-        _ if wait > LONGEST_DELAY => refuse("SQS takes at most 900 s"),
+        _ if wait > LONGEST_DELAY => refused("SQS takes at most 900 s", ""),
         _ => {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             Ok(Some(i32::try_from(seconds).unwrap_or(i32::MAX)))
@@ -128,7 +129,7 @@ mod tests {
 
     fn shown(defaults: &Defaults, to: Option<&str>) -> String {
         match defaults.route(to) {
-            Ok((Route { target, region }, captures)) => format!("{target} {region:?} {captures}"),
+            Ok((Route { target, region }, captures)) => format!("{target} {region:?} {captures:?}"),
             Err(error) => error.to_string(),
         }
     }
@@ -137,18 +138,20 @@ mod tests {
     fn a_call_goes_where_it_says_and_takes_the_rest_from_the_client() {
         let own = defaults(&format!("lambda:mailer:live?region=eu-west-1&topic={TOPIC}"));
         for (to, expected) in [
-            (None, "function `mailer:live` None true"),
-            (Some("lambda:"), "function `mailer:live` None true"),
-            (Some("lambda:other?region=eu-west-1"), "function `other` None true"),
-            (Some("lambda:other?region=us-west-2&capture=false"), "function `other` Some(\"us-west-2\") false"),
-            (Some("lambda:?region=us-west-2"), "function `mailer:live` Some(\"us-west-2\") true"),
-            (Some("sns:"), "topic `arn:aws:sns:us-east-1:123456789012:t` Some(\"us-east-1\") true"),
-            (Some("sqs:jobs"), "queue `jobs` None true"),
+            (None, "function `mailer:live` None None"),
+            (Some("lambda:"), "function `mailer:live` None None"),
+            (Some("lambda:other?region=eu-west-1"), "function `other` None None"),
+            (Some("lambda:other?region=us-west-2&capture=false"), "function `other` Some(\"us-west-2\") Some(false)"),
+            (Some("lambda:?region=us-west-2"), "function `mailer:live` Some(\"us-west-2\") None"),
+            (Some("sns:"), "topic `arn:aws:sns:us-east-1:123456789012:t` Some(\"us-east-1\") None"),
+            (Some("sqs:jobs"), "queue `jobs` None None"),
         ] {
             assert_eq!(shown(&own, to), expected);
         }
-        assert!(!defaults("lambda:f?capture=false").route(None).unwrap().1);
-        assert!(defaults("lambda:f?capture=false").route(Some("lambda:?capture=true")).unwrap().1);
+        let uncaptured = defaults("lambda:f?capture=false");
+        assert_eq!(uncaptured.route(None).unwrap().1, Some(false));
+        assert_eq!(uncaptured.route(Some("lambda:")).unwrap().1, Some(false));
+        assert_eq!(uncaptured.route(Some("lambda:?capture=true")).unwrap().1, Some(true));
     }
 
     #[test]
@@ -176,7 +179,8 @@ mod tests {
         assert_eq!(after(1).unwrap(), Some(1));
         assert_eq!(after(899_000_001).unwrap(), Some(900));
         assert_eq!(after(900_000_000).unwrap(), Some(900));
-        assert!(after(900_000_001).unwrap_err().is_unsupported());
+        let longer = after(900_000_001).unwrap_err();
+        assert!(longer.is_unsupported() && longer.to_string().contains("at most 900 s: use EventBridge"), "{longer}");
         assert_eq!(delay(&queue, When::At(now.before(Duration::from_secs(5))), now).unwrap(), None);
         assert_eq!(delay(&queue, When::At(now.after(Duration::from_secs(5))), now).unwrap(), Some(5));
 
