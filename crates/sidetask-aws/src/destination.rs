@@ -63,7 +63,9 @@ impl Service {
 /// | `ttl` | how long a response is kept after its last change, in seconds | one day |
 /// | `endpoint` | the address of a server in place of AWS | AWS |
 /// | `function`, `topic`, `queue` | what `lambda:`, `sns:` and `sqs:` alone are short for | the URL's own; nothing else |
-/// | `capture` | `false`: no response is kept, though there is a table | `true` |
+/// | `capture` | `false`: nothing is kept; `true`: a job is refused without a table | kept with a table |
+///
+/// The table's hash key is `id`, a string; it has no range key, and its TTL attribute is `ttl`.
 ///
 /// Of a [call's own destination](sidetask::Call::to), `responses`, `payloads`, `ttl` and `endpoint` are always the
 /// client's.

@@ -44,6 +44,13 @@ use crate::sdk::Sdk;
 ///   also know a job by its kind and key, or else by its id, for five minutes: a duplicate is accepted and dropped, and
 ///   its id names no job.
 /// - **With a table** a job is written there before it is sent, and taken out again where AWS refuses it.
+/// - **Not heeded**: a call's [`priority`](sidetask::Call::priority), and a task's `backoff` and `rate_limit`, since the
+///   service decides when a job runs.
+///
+/// # Cancel safety
+/// Dropping the future of a call between the table's write and the request leaves the job `queued` in the table, and sent
+/// to nobody, until its TTL is over; a call with the same key or id sends it again. Dropped during the request, the job
+/// may have been sent or not.
 #[derive(Clone)]
 pub struct AwsDispatch(Arc<Inner>);
 

@@ -86,8 +86,9 @@ impl Aws {
         self
     }
 
-    /// The DynamoDB table that keeps what becomes of jobs. Default: none, so that outputs cannot be read, and a job's
-    /// [`key`](sidetask::Call::key) is for FIFO queues and topics only.
+    /// The DynamoDB table that keeps what becomes of jobs: its hash key is `id`, a string, it has no range key, and its TTL
+    /// attribute is `ttl`. Default: none, so that outputs cannot be read, and a job's [`key`](sidetask::Call::key) is for
+    /// FIFO queues and topics only.
     pub fn responses(mut self, table: impl Into<String>) -> Self {
         self.destination.responses = Some(table.into());
         self
