@@ -10,6 +10,12 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use sidetask::Error;
 
+#[cfg(feature = "__dispatch")]
+mod entry;
+
+#[cfg(feature = "__dispatch")]
+pub(crate) use entry::{entry_failure, entry_may_succeed};
+
 /// Says of a failed request what was asked of what, such as "invoke function `mailer:live`", and what follows:
 /// [`is_refused`](Error::is_refused) where asking again will not help, [`is_configuration`](Error::is_configuration) where
 /// there are no credentials, else [`is_storage`](Error::is_storage), in which case it may have been done, and
@@ -29,17 +35,6 @@ where
     class.error(&asked, &code, message.map_or_else(|| source(error), Into::into))
 }
 
-/// The same for one entry of a batch that failed while the request as such was accepted.
-pub(crate) fn entry_failure(asked: impl Display, at_fault: bool, code: &str, message: Option<&str>) -> Error {
-    let source = message.unwrap_or("no reason was given").to_owned();
-    Class::of_entry(at_fault, code).error(&asked, code, source.into())
-}
-
-/// Whether an entry of a batch may be accepted when it is sent again.
-pub(crate) fn entry_may_succeed(at_fault: bool, code: &str) -> bool {
-    !matches!(Class::of_entry(at_fault, code), Class::Refused)
-}
-
 enum Class {
     Busy,
     Failed,
@@ -54,14 +49,6 @@ impl Class {
             // A request that took too long; a function that is being made or changed.
             408 | 409 | 500.. => Self::Failed,
             _ => Self::Refused,
-        }
-    }
-
-    fn of_entry(at_fault: bool, code: &str) -> Self {
-        match at_fault {
-            _ if is_throttling(code) => Self::Busy,
-            true => Self::Refused,
-            false => Self::Failed,
         }
     }
 
@@ -185,13 +172,5 @@ mod tests {
         assert!(error.is_storage() && error.to_string().contains("was not sent"), "{error}");
         let error = said(CredentialsError::unhandled("anything"));
         assert!(error.is_storage() && !error.to_string().contains("it may have been done"), "{error}");
-    }
-
-    #[test]
-    fn an_entry_is_sent_again_unless_its_sender_is_at_fault() {
-        assert!(entry_may_succeed(false, "InternalError"));
-        assert!(entry_may_succeed(true, "RequestThrottled"));
-        assert!(!entry_may_succeed(true, "InvalidMessageContents"));
-        assert!(entry_failure("send", true, "InvalidMessageContents", None).is_refused());
     }
 }

@@ -33,14 +33,15 @@
 mod account;
 mod arn;
 mod destination;
-#[cfg(any(feature = "lambda", feature = "sns", feature = "sqs"))]
+#[cfg(feature = "__dispatch")]
 mod dispatch;
 #[cfg(feature = "__sdk")]
 mod failure;
 #[cfg(feature = "handler")]
 pub mod lambda;
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
 mod message;
-#[cfg(feature = "__sdk")]
+#[cfg(any(feature = "__dispatch", feature = "dynamodb", feature = "handler"))]
 mod payload;
 #[cfg(feature = "dynamodb")]
 mod responses;
@@ -52,7 +53,7 @@ pub mod zappa;
 
 pub use arn::Arn;
 pub use destination::{Destination, Service};
-#[cfg(any(feature = "lambda", feature = "sns", feature = "sqs"))]
+#[cfg(feature = "__dispatch")]
 pub use dispatch::{Aws, AwsDispatch};
 #[cfg(feature = "__sdk")]
 pub use sdk::Credentials;

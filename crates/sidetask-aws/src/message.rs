@@ -10,7 +10,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
-use sidetask::{Error, JobId, Json};
+use sidetask::{JobId, Json};
+
+use crate::payload::Stored;
+
+#[cfg(feature = "handler")]
+mod decode;
+#[cfg(any(feature = "__dispatch", feature = "__fuzz", test))]
+mod encode;
 
 /// The version of the form that is written here. A handler refuses a newer one.
 pub(crate) const VERSION: u32 = 1;
@@ -34,17 +41,6 @@ pub(crate) enum Args {
     Stored(Stored),
 }
 
-/// An object in a bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Stored {
-    pub(crate) bucket: String,
-    pub(crate) key: String,
-    /// In hexadecimal.
-    pub(crate) sha256: String,
-    /// In bytes.
-    pub(crate) size: usize,
-}
-
 #[derive(Serialize, Deserialize)]
 struct Wire<'a> {
     sidetask: u32,
@@ -62,79 +58,13 @@ struct Wire<'a> {
     responds: bool,
 }
 
-impl Message {
-    /// Its text.
-    ///
-    /// # Errors
-    /// Arguments that are not JSON.
-    pub(crate) fn encode(&self) -> Result<String, Error> {
-        let (args, stored) = match &self.args {
-            Args::Inline(args) => (Some(raw(args)?), None),
-            Args::Stored(stored) => (None, Some(stored.clone())),
-        };
-        let wire = Wire {
-            sidetask: VERSION,
-            id: self.id,
-            kind: Cow::Borrowed(&self.kind),
-            args,
-            stored,
-            max_attempts: self.max_attempts,
-            timeout_ms: self.timeout.map(|timeout| u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)),
-            responds: self.responds,
-        };
-        let text = serde_json::to_string(&wire).map_err(|source| Error::encode("sidetask message", source))?;
-        Ok(in_xml(text))
-    }
-
-    /// Reads its text.
-    ///
-    /// # Errors
-    /// Text that is not of this form, or of a newer one.
-    pub(crate) fn decode(text: &str) -> Result<Self, Error> {
-        let wire: Wire<'_> = serde_json::from_str(text).map_err(|source| Error::decode("sidetask message", source))?;
-        if wire.sidetask > VERSION {
-            let newer = format!(
-                "the message is of form {}, and this handler knows {VERSION}: deploy a newer one",
-                wire.sidetask
-            );
-            return Err(Error::unusable(newer));
-        }
-        let args = match (wire.args, wire.stored) {
-            (Some(args), None) => Args::Inline(Json::from_stored(args.get())),
-            (None, Some(stored)) => Args::Stored(stored),
-            _ => return Err(Error::unusable("the message has neither arguments nor a place where they are, or both")),
-        };
-        Ok(Self {
-            id: wire.id,
-            kind: wire.kind.into_owned(),
-            args,
-            max_attempts: wire.max_attempts,
-            timeout: wire.timeout_ms.map(Duration::from_millis),
-            responds: wire.responds,
-        })
-    }
-}
-
 /// Arguments that are `null` are arguments, of a function that takes none for instance.
 fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-fn raw(json: &Json) -> Result<&RawValue, Error> {
-    serde_json::from_str(json.as_str()).map_err(|source| Error::decode("JSON", source))
-}
-
-/// SNS and SQS take the characters of XML 1.0 only. JSON text may hold two others as they are, inside of strings, where
-/// they can be escaped.
-fn in_xml(text: String) -> String {
-    if text.contains(['\u{fffe}', '\u{ffff}']) {
-        text.replace('\u{fffe}', "\\ufffe").replace('\u{ffff}', "\\uffff")
-    } else {
-        text
-    }
-}
-
 #[cfg(test)]
+#[cfg(feature = "handler")]
 mod tests {
     use super::*;
 

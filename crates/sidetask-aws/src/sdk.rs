@@ -1,9 +1,8 @@
 //! The SDK's clients, made when they are first needed: reading the settings of the machine and the roots of TLS takes
 //! tens of milliseconds, which a cold start must not pay for before it asks for its first event.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
@@ -14,6 +13,12 @@ use sidetask::Error;
 use tokio::sync::OnceCell;
 
 use crate::account;
+
+#[cfg(any(feature = "__dispatch", feature = "dynamodb", all(feature = "handler", feature = "s3")))]
+mod cached;
+
+#[cfg(any(feature = "__dispatch", feature = "dynamodb", all(feature = "handler", feature = "s3")))]
+use cached::{ByRegion, cached};
 
 /// Keys to sign requests with, in place of what the environment has.
 #[derive(Clone)]
@@ -72,12 +77,9 @@ struct Inner {
     sqs: ByRegion<aws_sdk_sqs::Client>,
     #[cfg(feature = "dynamodb")]
     dynamodb: ByRegion<aws_sdk_dynamodb::Client>,
-    #[cfg(feature = "s3")]
+    #[cfg(all(feature = "s3", any(feature = "__dispatch", feature = "dynamodb", feature = "handler")))]
     s3: ByRegion<aws_sdk_s3::Client>,
 }
-
-/// The client of each region that was asked for; `None` is the SDK's own.
-type ByRegion<C> = Mutex<HashMap<Option<String>, C>>;
 
 impl Sdk {
     pub(crate) fn new(settings: Settings) -> Self {
@@ -86,15 +88,15 @@ impl Sdk {
             config: OnceCell::new(),
             account: OnceCell::new(),
             #[cfg(feature = "lambda")]
-            lambda: Mutex::default(),
+            lambda: ByRegion::default(),
             #[cfg(feature = "sns")]
-            sns: Mutex::default(),
+            sns: ByRegion::default(),
             #[cfg(feature = "sqs")]
-            sqs: Mutex::default(),
+            sqs: ByRegion::default(),
             #[cfg(feature = "dynamodb")]
-            dynamodb: Mutex::default(),
-            #[cfg(feature = "s3")]
-            s3: Mutex::default(),
+            dynamodb: ByRegion::default(),
+            #[cfg(all(feature = "s3", any(feature = "__dispatch", feature = "dynamodb", feature = "handler")))]
+            s3: ByRegion::default(),
         }))
     }
 
@@ -113,6 +115,7 @@ impl Sdk {
         self.0.account.get_or_try_init(ask).await.map(String::as_str)
     }
 
+    #[cfg(feature = "__dispatch")]
     async fn in_region(&self, region: Option<&str>) -> SdkConfig {
         let config = self.config().await;
         match region {
@@ -142,7 +145,7 @@ impl Sdk {
     }
 
     /// Buckets are named in the path, which every endpoint understands.
-    #[cfg(feature = "s3")]
+    #[cfg(all(feature = "s3", any(feature = "__dispatch", feature = "dynamodb", feature = "handler")))]
     pub(crate) async fn s3(&self) -> aws_sdk_s3::Client {
         let make = || async {
             let config = aws_sdk_s3::config::Builder::from(self.config().await);
@@ -158,7 +161,7 @@ impl Sdk {
 impl Sdk {
     /// The same, its tables reached through this client.
     pub(crate) fn with_dynamodb(self, client: aws_sdk_dynamodb::Client) -> Self {
-        self.0.dynamodb.lock().unwrap_or_else(PoisonError::into_inner).insert(None, client);
+        self.0.dynamodb.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert(None, client);
         self
     }
 }
@@ -167,16 +170,6 @@ impl fmt::Debug for Sdk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sdk").field("settings", &self.0.settings).finish_non_exhaustive()
     }
-}
-
-async fn cached<C: Clone>(clients: &ByRegion<C>, region: Option<&str>, make: impl AsyncFnOnce() -> C) -> C {
-    let key = region.map(ToOwned::to_owned);
-    let known = clients.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-    if let Some(client) = known {
-        return client;
-    }
-    let client = make().await;
-    clients.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(client).clone()
 }
 
 async fn load(settings: &Settings) -> SdkConfig {
@@ -220,7 +213,7 @@ impl Sdk {
         give(&self.0.sqs, client);
     }
 
-    #[cfg(feature = "s3")]
+    #[cfg(all(feature = "s3", any(feature = "__dispatch", feature = "dynamodb", feature = "handler")))]
     pub(crate) fn give_s3(&self, client: aws_sdk_s3::Client) {
         give(&self.0.s3, client);
     }

@@ -32,6 +32,7 @@ impl Target {
         }
     }
 
+    #[cfg(any(feature = "__dispatch", test))]
     pub(crate) fn service(&self) -> Service {
         match self {
             Self::Function { .. } => Service::Lambda,
@@ -50,6 +51,7 @@ impl Target {
     }
 
     /// Whether it keeps an order and drops duplicates.
+    #[cfg(feature = "__dispatch")]
     pub(crate) fn is_fifo(&self) -> bool {
         match self {
             Self::Function { .. } => false,

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 use super::Inner;
 use super::follow::{End, Standing, Then, follow};
 use super::keep::{self, Begun, Delivery, Keep, Reporter};
-use crate::message::Stored;
+use crate::payload::Stored;
 use crate::zappa;
 
 /// A job that was delivered.

@@ -7,7 +7,7 @@ use sidetask::{Error, JobId, Json};
 
 use super::Inner;
 use super::keep::Keep;
-use crate::message::Stored;
+use crate::payload::Stored;
 
 /// The largest arguments that are read from a bucket, in bytes.
 #[cfg(feature = "s3")]

@@ -8,7 +8,7 @@ use sidetask::{Error, JobId, Progress, State, Timestamp};
 
 use super::follow::End;
 use super::keep::{Begun, Delivery, Keep};
-use crate::zappa::{Started, Table};
+use crate::zappa::Table;
 
 /// How often an item is written anew while its task runs: a third of what Zappa keeps it for.
 const REFRESH_EVERY: Duration = Duration::from_secs(200);
@@ -24,8 +24,8 @@ pub(super) struct ZappaItem {
 impl Keep for ZappaItem {
     async fn begin(&self, _: &Delivery, now: Timestamp) -> Result<Begun, Error> {
         Ok(match self.table.start(&self.response_id, now).await? {
-            Started::Run => Begun::Run { attempt: None, fence: 1, begun: 1 },
-            Started::Complete(response) => Begun::Ended(Some(response)),
+            None => Begun::Run { attempt: None, fence: 1, begun: 1 },
+            Some(response) => Begun::Ended(Some(response)),
         })
     }
 
@@ -35,8 +35,8 @@ impl Keep for ZappaItem {
 
     async fn refresh(&self, _: JobId, _: u64, now: Timestamp) -> Result<Verdict, Error> {
         Ok(match self.table.start(&self.response_id, now).await? {
-            Started::Run => Verdict::Accepted(State::Running),
-            Started::Complete(_) => Verdict::LeaseLost,
+            None => Verdict::Accepted(State::Running),
+            Some(_) => Verdict::LeaseLost,
         })
     }
 

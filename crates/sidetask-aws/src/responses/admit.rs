@@ -7,12 +7,23 @@ use futures_util::stream::{self, StreamExt};
 use sidetask::{Error, JobId, Timestamp};
 
 use super::batch::PIPELINE;
-use super::item::{Attributes, Item, queued};
+use super::item::{Attributes, Item};
 use super::put::{KeyPlace, Place, Put};
+use super::queued::{Queued, queued};
 use super::retry::{TRIES, pause};
-use super::{Admitted, Queued, Responses, expires};
+use super::{Responses, expires};
 
 const ASKED: &str = "keep jobs to be sent";
+
+/// What the table says of a job about to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Admitted {
+    /// The job: this one, or the one that was there with the id or key. It is what is to be sent.
+    pub(crate) id: JobId,
+    pub(crate) existed: bool,
+    /// Whether it is to be sent: it is new, or nobody knows that it was ever sent.
+    pub(crate) send: bool,
+}
 
 impl Responses {
     /// Writes `queued` for each job, before it is sent. In order, one answer each; a failure is of its job alone.

@@ -1,8 +1,8 @@
-//! Writing and reading many items, those repeated that DynamoDB did not get to.
+//! Many items at once, those repeated that DynamoDB did not get to.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
 use futures_util::stream::{self, StreamExt};
 use sidetask::Error;
 
@@ -10,55 +10,16 @@ use super::item::{Attributes, Item, text};
 use super::retry::{TRIES, pause};
 use super::{Responses, explain};
 
-/// How many items one request may write, and how many it may read.
-const WRITES: usize = 25;
+#[cfg(feature = "__dispatch")]
+mod put;
+
+/// How many items one request may read.
 const READS: usize = 100;
 
 /// How many requests are under way at one time.
 pub(super) const PIPELINE: usize = 8;
 
 impl Responses {
-    /// Puts items, whatever there is. Answers those that could not be written, by id.
-    pub(super) async fn put_all(&self, asked: &str, items: Vec<(String, Attributes)>) -> HashMap<String, Error> {
-        let mut requests: Vec<Vec<(String, Attributes)>> = Vec::new();
-        for item in items {
-            match requests.last_mut() {
-                Some(last) if last.len() < WRITES => last.push(item),
-                _ => requests.push(vec![item]),
-            }
-        }
-        let puts: Vec<_> = requests.into_iter().map(|items| self.put_some(asked, items)).collect();
-        let failed: Vec<_> = stream::iter(puts).buffer_unordered(PIPELINE).concat().await;
-        failed.into_iter().collect()
-    }
-
-    async fn put_some(&self, asked: &str, items: Vec<(String, Attributes)>) -> Vec<(String, Error)> {
-        let (mut left, writes): (HashSet<String>, Vec<_>) = items
-            .into_iter()
-            .map(|(id, item)| {
-                let put = PutRequest::builder().set_item(Some(item)).build();
-                (id, put.ok().map(|put| WriteRequest::builder().put_request(put).build()))
-            })
-            .unzip();
-        let mut writes: Vec<WriteRequest> = writes.into_iter().flatten().collect();
-        let client = self.sdk.dynamodb().await;
-        for tried in 0..TRIES {
-            let answer = client.batch_write_item().request_items(&self.table, writes).send().await;
-            writes = match answer {
-                Ok(answer) => answer.unprocessed_items.unwrap_or_default().remove(&self.table).unwrap_or_default(),
-                Err(error) => return fail(left, explain(asked, &self.table, error)),
-            };
-            let unwritten =
-                writes.iter().filter_map(|write| Item(write.put_request()?.item()).text("id").ok().flatten());
-            left = unwritten.map(ToOwned::to_owned).collect();
-            if writes.is_empty() {
-                return Vec::new();
-            }
-            pause(tried).await;
-        }
-        fail(left, self.unprocessed(asked))
-    }
-
     /// Reads items as they are now, by id. None of the ids may come twice.
     pub(super) async fn read_all(&self, asked: &str, ids: &[String]) -> Result<HashMap<String, Attributes>, Error> {
         let reads: Vec<_> = ids.chunks(READS).map(|ids| self.read_some(asked, ids)).collect();
@@ -102,9 +63,4 @@ impl Responses {
             "items were left unprocessed",
         )
     }
-}
-
-fn fail(ids: HashSet<String>, error: Error) -> Vec<(String, Error)> {
-    let errors = error.repeated(ids.len());
-    ids.into_iter().zip(errors).collect()
 }

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
-use sidetask::{Error, Timestamp};
+use sidetask::{Error, JobId, Timestamp};
 use uuid::Uuid;
 
 use super::conditional::{Change, Written};
 use super::expiry::expires_running;
 use super::item::{Attributes, Item, Stage, Unreadable, number, stage, text, time};
-use super::put::Put;
 use super::retry::{TRIES, pause};
-use super::{Begun, Delivery, Responses, seconds};
+use super::{Responses, explain, seconds};
 
 const ASKED: &str = "begin an attempt";
 
@@ -25,6 +25,32 @@ const BEGIN: &str = "SET #state = :running, #holder = :holder, #until = :until, 
 const MAY_BEGIN: &str = "attribute_not_exists(#id) OR #state = :queued OR (#state = :running \
      AND (#until <= :now OR #holder = :holder OR #ttl <= :seconds) \
      AND (attribute_not_exists(#begun) OR #begun <> :begun))";
+
+/// One delivery of a job to a handler.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery<'a> {
+    pub(crate) id: JobId,
+    pub(crate) kind: &'a str,
+    pub(crate) max_attempts: u32,
+    /// Names the event: the same for every try that the service makes of one event, which it never makes at once, so
+    /// that a delivery of the same name takes over.
+    pub(crate) holder: &'a str,
+    /// Until when this delivery may run.
+    pub(crate) until: Timestamp,
+}
+
+/// Whether a delivery is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begun {
+    /// It is this attempt, and reports with this fence. The attempt is over the job's limit where earlier ones were used
+    /// up without a report: their environments died, or were stopped. Of this job as it was sent there were so many
+    /// beginnings, this one and snoozed ones included.
+    Run { attempt: u32, fence: u64, begun: u64 },
+    /// The job has ended: there is nothing to do.
+    Ended,
+    /// Another delivery runs it, until then at the latest.
+    Held { until: Timestamp },
+}
 
 impl Responses {
     /// Begins an attempt, unless the job has ended or another delivery holds it.
@@ -109,9 +135,14 @@ impl Responses {
         let item = item.map(|(name, value)| (name.to_owned(), value)).into();
         let values = [(":seconds", number(seconds(now))), (":fence", number(old_fence))];
         let values: HashMap<_, _> = values.map(|(name, value)| (name.to_owned(), value)).into();
-        match self.put_item(ASKED, item, ("#ttl <= :seconds AND #fence = :fence", values)).await? {
-            Put::Done => Ok(Some(Begun::Run { attempt: 1, fence, begun: 1 })),
-            _ => Ok(None),
+        let Err(error) = self.put_item(item, ("#ttl <= :seconds AND #fence = :fence", values)).await else {
+            return Ok(Some(Begun::Run { attempt: 1, fence, begun: 1 }));
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(_) | PutItemError::TransactionConflictException(_)) => {
+                Ok(None)
+            }
+            _ => Err(explain(ASKED, &self.table, error)),
         }
     }
 

@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use sidetask::Error;
 
 use super::item::{Attributes, text};
@@ -21,6 +24,7 @@ pub(super) struct Change {
 
 /// What became of it.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "handler"), expect(dead_code, reason = "attempts read what is or was there"))]
 pub(super) enum Written {
     /// It was made. The whole item as it is now, unless the one before was asked for.
     Done(Attributes),
@@ -44,6 +48,9 @@ impl Change {
         self
     }
 }
+
+/// A condition, and the values in it.
+pub(super) type Condition = (&'static str, HashMap<String, AttributeValue>);
 
 /// The names that stand in an expression as `#name`.
 pub(super) fn names(expressions: &[&str]) -> HashMap<String, String> {
@@ -86,6 +93,21 @@ impl Responses {
             }
             tried += 1;
         }
+    }
+
+    /// Writes a whole item, where the one that is there is as the condition wants it.
+    pub(super) async fn put_item(
+        &self,
+        item: Attributes,
+        (condition, values): Condition,
+    ) -> Result<(), SdkError<PutItemError, HttpResponse>> {
+        let request = self.sdk.dynamodb().await.put_item().table_name(&self.table).set_item(Some(item));
+        let request = request
+            .condition_expression(condition)
+            .set_expression_attribute_names(Some(names(&[condition])))
+            .set_expression_attribute_values((!values.is_empty()).then_some(values))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        request.send().await.map(drop)
     }
 
     /// Reads one item, as it is now.

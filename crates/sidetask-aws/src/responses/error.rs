@@ -8,7 +8,7 @@ use sidetask::Error;
 use crate::failure::failure;
 
 /// Says of a failed request what was asked of which table, and what can be done about it.
-pub(crate) fn explain<E>(asked: &str, table: &str, error: SdkError<E, HttpResponse>) -> Error
+pub(super) fn explain<E>(asked: &str, table: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {

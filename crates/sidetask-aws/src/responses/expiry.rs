@@ -1,28 +1,33 @@
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
 use std::time::Duration;
 
 use sidetask::Timestamp;
 
 /// Lambda runs nothing for longer. What runs is kept for at least this long after its last report, so that a short TTL
 /// does not take the job from under its attempt.
+#[cfg(feature = "handler")]
 const LONGEST_RUN: Duration = Duration::from_secs(15 * 60);
 
 /// The `ttl` of an item that is to be kept for this long after `from`: rounded up, so that it is never kept for less.
-pub(crate) fn expires(from: Timestamp, ttl: Duration) -> i64 {
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
+pub(super) fn expires(from: Timestamp, ttl: Duration) -> i64 {
     let micros = from.after(ttl).as_micros();
     micros.div_euclid(1_000_000) + i64::from(micros.rem_euclid(1_000_000) != 0)
 }
 
 /// What a `ttl` is compared with: an item whose `ttl` is this or less counts as absent.
-pub(crate) fn seconds(now: Timestamp) -> i64 {
+pub(super) fn seconds(now: Timestamp) -> i64 {
     now.as_micros().div_euclid(1_000_000)
 }
 
 /// The `ttl` of a job whose attempt has just shown that it runs.
+#[cfg(feature = "handler")]
 pub(super) fn expires_running(now: Timestamp, ttl: Duration) -> i64 {
     expires(now, ttl.max(LONGEST_RUN))
 }
 
 #[cfg(test)]
+#[cfg(feature = "handler")]
 mod tests {
     use super::*;
 

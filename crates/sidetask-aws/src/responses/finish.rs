@@ -8,13 +8,30 @@ use super::conditional::{Change, Written};
 use super::expiry::expires_running;
 use super::item::{self, Attributes, Item, Stage, number, stage, text, time};
 use super::record::record;
-use super::{End, OUTPUT_LIMIT, Responses, STORED_OUTPUT_LIMIT, expires};
-use crate::message::Stored;
+use super::{Responses, STORED_OUTPUT_LIMIT, expires};
+use crate::payload::Stored;
+
+/// How large an output may be to be kept in the table, in bytes. An item may have 400 KB in all.
+pub(super) const OUTPUT_LIMIT: usize = 350 * 1024;
 
 /// Whoever reports holds the job.
 const HOLDS: &str = "#state = :running AND #fence = :fence";
 
 const FINISH: &str = "end an attempt";
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(crate) enum End {
+    Completed(Json),
+    /// It failed, and the service will deliver it again. A snoozed one has used no attempt, and its error is not kept.
+    Again {
+        error: String,
+        snoozed: bool,
+    },
+    /// It failed for good.
+    Discarded(String),
+    Cancelled(String),
+}
 
 /// Where an output is kept.
 enum Output {

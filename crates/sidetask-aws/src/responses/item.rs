@@ -5,15 +5,21 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use sidetask::{AttemptError, Error, JobRecord, Progress, Timestamp};
+use sidetask::{AttemptError, Error, Progress, Timestamp};
 
-use super::Queued;
-use crate::message::Stored;
+use crate::payload::Stored;
+
+#[cfg(feature = "handler")]
+pub(super) mod reported;
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
+mod written;
+
+#[cfg(feature = "handler")]
+pub(super) use reported::{errors, progress, stored};
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
+pub(super) use written::{number, stage, time};
 
 pub(super) type Attributes = HashMap<String, AttributeValue>;
-
-/// How many bytes the messages of a job's errors may have together. With the largest output they stay below 400 KB.
-pub(super) const ERRORS_BYTES: usize = 32 * 1024;
 
 /// Where a job stands, as the table has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,88 +72,6 @@ pub(super) fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
-pub(super) fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-pub(super) fn time(value: Timestamp) -> AttributeValue {
-    number(value.as_micros())
-}
-
-pub(super) fn stage(stage: Stage) -> AttributeValue {
-    text(stage.as_str())
-}
-
-fn map<const N: usize>(entries: [(&str, AttributeValue); N]) -> AttributeValue {
-    AttributeValue::M(entries.map(|(name, value)| (name.to_owned(), value)).into())
-}
-
-/// A new job's item. Only one that others may find says whether it was sent.
-pub(super) fn queued(job: &Queued, fence: u64, ttl: i64, now: Timestamp) -> Attributes {
-    let attributes = [
-        ("id", text(job.id)),
-        ("ttl", number(ttl)),
-        ("state", stage(Stage::Queued)),
-        ("kind", text(&job.kind)),
-        ("queue", text(&job.queue)),
-        ("attempt", number(0)),
-        ("max_attempts", number(job.max_attempts)),
-        ("fence", number(fence)),
-        ("created_at", time(now)),
-        ("run_at", time(job.run_at)),
-    ];
-    let mut item: Attributes = attributes.map(|(name, value)| (name.to_owned(), value)).into();
-    if fence > 0 {
-        item.insert("fence_before".to_owned(), number(fence));
-    }
-    if job.may_be_found() {
-        item.insert("sent".to_owned(), AttributeValue::Bool(false));
-    }
-    if let Some(key) = &job.key {
-        item.insert("key".to_owned(), text(key));
-    }
-    item
-}
-
-impl Queued {
-    pub(super) fn may_be_found(&self) -> bool {
-        self.id_given || self.key.is_some()
-    }
-}
-
-pub(super) fn progress(progress: &Progress) -> AttributeValue {
-    let mut value = vec![("done".to_owned(), number(progress.done)), ("total".to_owned(), number(progress.total))];
-    value.extend(progress.message.as_ref().map(|message| ("message".to_owned(), text(message))));
-    AttributeValue::M(value.into_iter().collect())
-}
-
-pub(super) fn stored(stored: &Stored) -> AttributeValue {
-    map([
-        ("bucket", text(&stored.bucket)),
-        ("key", text(&stored.key)),
-        ("sha256", text(&stored.sha256)),
-        ("size", number(stored.size)),
-    ])
-}
-
-/// The errors of a job, the oldest dropped where they are too many or too long.
-pub(super) fn errors(errors: &[AttemptError]) -> AttributeValue {
-    let mut left = ERRORS_BYTES;
-    let newest = errors.iter().rev().take(JobRecord::MAX_ERRORS);
-    let kept = newest.take_while(|error| {
-        let fits = error.message.len() <= left;
-        left = left.saturating_sub(error.message.len());
-        fits
-    });
-    let mut kept: Vec<AttributeValue> = kept
-        .map(|error| {
-            map([("attempt", number(error.attempt)), ("at", time(error.at)), ("message", text(&error.message))])
-        })
-        .collect();
-    kept.reverse();
-    AttributeValue::L(kept)
-}
-
 /// What an item says. `None` is an attribute that is not there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Item<'a>(pub(super) &'a Attributes);
@@ -176,6 +100,7 @@ impl<'a> Item<'a> {
     }
 
     /// Whether it waits for its first attempt, and nobody knows that it was ever sent.
+    #[cfg(feature = "__dispatch")]
     pub(super) fn unsent(self) -> bool {
         let sent = self.0.get("sent").and_then(|sent| sent.as_bool().ok());
         self.stage() == Ok(Stage::Queued) && self.number("attempt") == Ok(Some(0)) && sent == Some(&false)

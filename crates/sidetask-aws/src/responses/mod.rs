@@ -35,31 +35,47 @@
 
 use std::time::Duration;
 
-use sidetask::{JobId, Json, Timestamp};
-
 use crate::payload::Payloads;
 use crate::sdk::Sdk;
 
+#[cfg(feature = "__dispatch")]
 mod admit;
 mod batch;
+#[cfg(feature = "handler")]
 mod begin;
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
 mod conditional;
 mod error;
 mod expiry;
+#[cfg(feature = "handler")]
 mod finish;
 mod item;
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
 mod keys;
+#[cfg(feature = "__dispatch")]
 mod put;
+#[cfg(feature = "__dispatch")]
+mod queued;
 mod read;
 mod record;
 mod retry;
+#[cfg(feature = "__dispatch")]
 mod sent;
-
 #[cfg(test)]
+#[cfg(all(feature = "__dispatch", feature = "handler"))]
 mod tests;
 
-pub(crate) use error::explain;
-pub(crate) use expiry::{expires, seconds};
+#[cfg(feature = "handler")]
+pub(crate) use begin::{Begun, Delivery};
+#[cfg(feature = "handler")]
+pub(crate) use finish::End;
+#[cfg(feature = "__dispatch")]
+pub(crate) use queued::Queued;
+
+use error::explain;
+#[cfg(any(feature = "__dispatch", feature = "handler"))]
+use expiry::expires;
+use expiry::seconds;
 
 /// A table of responses.
 #[derive(Clone, Debug)]
@@ -67,80 +83,17 @@ pub(crate) struct Responses {
     sdk: Sdk,
     table: String,
     /// How long a response is kept after its last change.
+    #[cfg_attr(
+        not(any(feature = "__dispatch", feature = "handler")),
+        expect(dead_code, reason = "whoever only reads keeps nothing longer")
+    )]
     ttl: Duration,
     /// Where outputs over the limit go.
     outputs: Option<Payloads>,
 }
 
-/// How large an output may be to be kept in the table, in bytes. An item may have 400 KB in all.
-pub(crate) const OUTPUT_LIMIT: usize = 350 * 1024;
-
 /// How large an output may be to be kept in a bucket, in bytes. Whoever waits for it reads it into memory.
 pub(crate) const STORED_OUTPUT_LIMIT: usize = 64 * 1024 * 1024;
-
-/// A job about to be sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Queued {
-    pub(crate) id: JobId,
-    pub(crate) kind: String,
-    pub(crate) queue: String,
-    pub(crate) max_attempts: u32,
-    /// When it is due.
-    pub(crate) run_at: Timestamp,
-    pub(crate) key: Option<String>,
-    /// Whether its id was given by its caller, so that there may be one already.
-    pub(crate) id_given: bool,
-}
-
-/// What the table says of a job about to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Admitted {
-    /// The job: this one, or the one that was there with the id or key. It is what is to be sent.
-    pub(crate) id: JobId,
-    pub(crate) existed: bool,
-    /// Whether it is to be sent: it is new, or nobody knows that it was ever sent.
-    pub(crate) send: bool,
-}
-
-/// One delivery of a job to a handler.
-#[derive(Clone, Debug)]
-pub(crate) struct Delivery<'a> {
-    pub(crate) id: JobId,
-    pub(crate) kind: &'a str,
-    pub(crate) max_attempts: u32,
-    /// Names the event: the same for every try that the service makes of one event, which it never makes at once, so
-    /// that a delivery of the same name takes over.
-    pub(crate) holder: &'a str,
-    /// Until when this delivery may run.
-    pub(crate) until: Timestamp,
-}
-
-/// Whether a delivery is to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Begun {
-    /// It is this attempt, and reports with this fence. The attempt is over the job's limit where earlier ones were used
-    /// up without a report: their environments died, or were stopped. Of this job as it was sent there were so many
-    /// beginnings, this one and snoozed ones included.
-    Run { attempt: u32, fence: u64, begun: u64 },
-    /// The job has ended: there is nothing to do.
-    Ended,
-    /// Another delivery runs it, until then at the latest.
-    Held { until: Timestamp },
-}
-
-/// How an attempt ended.
-#[derive(Clone, Debug)]
-pub(crate) enum End {
-    Completed(Json),
-    /// It failed, and the service will deliver it again. A snoozed one has used no attempt, and its error is not kept.
-    Again {
-        error: String,
-        snoozed: bool,
-    },
-    /// It failed for good.
-    Discarded(String),
-    Cancelled(String),
-}
 
 impl Responses {
     pub(crate) fn new(sdk: Sdk, table: String, ttl: Duration, outputs: Option<Payloads>) -> Self {

@@ -8,11 +8,12 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
     self, AttributeValue, CancellationReason, ConditionCheck, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
 };
-use sidetask::{Error, Timestamp};
+use sidetask::{Error, JobId, Timestamp};
 
-use super::conditional::names;
-use super::item::{Attributes, Item, number, queued, text};
-use super::{Queued, Responses, explain, keys, seconds};
+use super::conditional::{Condition, names};
+use super::item::{Attributes, Item, number, text};
+use super::queued::{Queued, queued};
+use super::{Responses, explain, keys, seconds};
 
 /// What is to be where a job is written.
 #[derive(Clone, Copy, Debug)]
@@ -45,9 +46,6 @@ pub(super) enum Put {
     Contended,
 }
 
-/// A condition, and the values in it.
-type Condition = (&'static str, HashMap<String, AttributeValue>);
-
 const ABSENT: &str = "attribute_not_exists(#id)";
 
 impl Responses {
@@ -66,8 +64,8 @@ impl Responses {
         };
         let ttl = self.expires_waiting(job, now);
         let item = queued(job, fence, ttl, now);
-        let Some(key) = &job.key else { return self.put_item(asked, item, place.condition(now)).await };
-        let key = keys::attributes(&job.kind, key, job.id, ttl);
+        let Some(key) = &job.key else { return self.put_alone(asked, item, place.condition(now)).await };
+        let key = key_item(&job.kind, key, job.id, ttl);
         let mut writes = vec![self.part(item, place.condition(now)), self.part(key, key_place.condition())];
         if let KeyPlace::Left { by } = key_place
             && *by != job.id.to_string()
@@ -77,15 +75,8 @@ impl Responses {
         self.put_together(asked, writes.into_iter().collect::<Result<_, _>>()?).await
     }
 
-    pub(super) async fn put_item(&self, asked: &str, item: Attributes, condition: Condition) -> Result<Put, Error> {
-        let (condition, values) = condition;
-        let request = self.sdk.dynamodb().await.put_item().table_name(&self.table).set_item(Some(item));
-        let request = request
-            .condition_expression(condition)
-            .set_expression_attribute_names(Some(names(&[condition])))
-            .set_expression_attribute_values((!values.is_empty()).then_some(values))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = request.send().await else { return Ok(Put::Done) };
+    async fn put_alone(&self, asked: &str, item: Attributes, condition: Condition) -> Result<Put, Error> {
+        let Err(error) = self.put_item(item, condition).await else { return Ok(Put::Done) };
         match error.as_service_error() {
             Some(PutItemError::ConditionalCheckFailedException(failed)) => Ok(Put::Taken(failed.item.clone())),
             Some(PutItemError::TransactionConflictException(_)) => Ok(Put::Contended),
@@ -123,6 +114,12 @@ impl Responses {
             .expression_attribute_values(":seconds", number(seconds(now)));
         Ok(TransactWriteItem::builder().condition_check(check.build().map_err(incomplete)?).build())
     }
+}
+
+fn key_item(kind: &str, key: &str, job: JobId, ttl: i64) -> Attributes {
+    [("id", text(keys::item_id(kind, key))), ("job", text(job)), ("ttl", number(ttl))]
+        .map(|(name, value): (&str, AttributeValue)| (name.to_owned(), value))
+        .into()
 }
 
 pub(super) fn incomplete(error: aws_sdk_dynamodb::error::BuildError) -> Error {

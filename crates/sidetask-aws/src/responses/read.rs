@@ -9,7 +9,7 @@ use super::batch::PIPELINE;
 use super::item::{Attributes, Item, Stage};
 use super::record::{damaged, record};
 use super::{Responses, STORED_OUTPUT_LIMIT};
-use crate::message::Stored;
+use crate::payload::Stored;
 
 impl Responses {
     /// Reads jobs, as they are now and in this order; `None` for one that is not there or whose time is over. A job whose

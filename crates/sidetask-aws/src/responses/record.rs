@@ -3,7 +3,7 @@
 use sidetask::{AttemptError, JobId, JobRecord, Json, State, Timestamp};
 
 use super::item::{Attributes, Item, Stage, Unreadable};
-use crate::message::Stored;
+use crate::payload::Stored;
 
 /// A job as it is read, and where its output is if that is elsewhere.
 pub(super) fn record(

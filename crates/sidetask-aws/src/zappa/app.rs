@@ -61,6 +61,7 @@ impl App {
         &self.0.executor
     }
 
+    #[cfg(any(feature = "lambda", feature = "sns"))]
     pub(super) fn sdk(&self) -> &Sdk {
         &self.0.sdk
     }

@@ -31,7 +31,7 @@ pub(crate) use arguments::arguments;
 #[cfg(feature = "handler")]
 pub(crate) use message::{Message, decode};
 #[cfg(all(feature = "dynamodb", feature = "handler"))]
-pub(crate) use table::{Started, Table};
+pub(crate) use table::Table;
 
 #[cfg(feature = "__sdk")]
 pub use app::{App, AppBuilder};

@@ -8,7 +8,6 @@ use sidetask::{CancelToken, Context, Definition, Error as AsyncException, Json, 
 
 use super::arguments::arguments;
 use super::message::decode;
-use super::table::Started;
 use super::{App, AsyncResponse};
 
 /// Runs the task that a message names, and answers what it returned. Where the message asks for that, the response is
@@ -38,7 +37,7 @@ pub async fn run_message(app: &App, message: impl Serialize) -> Result<Json, Asy
         return run_here(app, &definition, &args, None).await;
     };
     let table = app.table()?;
-    if let Started::Complete(response) = table.start(id, app.now()).await? {
+    if let Some(response) = table.start(id, app.now()).await? {
         return Ok(response);
     }
     let ended = run_here(app, &definition, &args, Some(id)).await;

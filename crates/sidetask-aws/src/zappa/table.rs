@@ -3,31 +3,18 @@
 
 use sidetask::Json;
 
-use crate::sdk::Sdk;
-
 #[cfg(not(feature = "dynamodb"))]
 mod absent;
 #[cfg(feature = "dynamodb")]
 mod dynamodb;
 
+#[cfg(not(feature = "dynamodb"))]
+pub(crate) use absent::Table;
+#[cfg(feature = "dynamodb")]
+pub(crate) use dynamodb::Table;
+
 /// What an item says once its task has returned.
 const COMPLETE: &str = "complete";
-
-/// A table with the hash key `id` (text) and the TTL attribute `ttl` (seconds).
-#[derive(Clone, Debug)]
-pub(crate) struct Table {
-    sdk: Sdk,
-    name: String,
-}
-
-/// Whether a delivery is to run its task.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Started {
-    /// Yes, for all that is known.
-    Run,
-    /// No: an earlier delivery completed with this response.
-    Complete(Json),
-}
 
 /// What is known of a response: [`get_async_response`](super::get_async_response).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,11 +30,5 @@ impl AsyncResponse {
     /// Whether the task has returned.
     pub fn is_complete(&self) -> bool {
         self.status == COMPLETE
-    }
-}
-
-impl Table {
-    pub(crate) fn new(sdk: Sdk, name: String) -> Self {
-        Self { sdk, name }
     }
 }

@@ -2,7 +2,8 @@ use anyhow::Result;
 use sidetask::core::Verdict;
 use sidetask::{JobId, Json, State};
 
-use super::super::{Admitted, End, Queued};
+use super::super::admit::Admitted;
+use super::super::{End, Queued};
 use super::{Bench, NOW, fresh, given, later, new_id};
 
 #[tokio::test]

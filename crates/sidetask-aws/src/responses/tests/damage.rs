@@ -2,11 +2,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use proptest::prelude::*;
 use sidetask::{AttemptError, JobId, JobRecord, Progress, State, Timestamp};
 
-use super::super::item::{self, ERRORS_BYTES, Item, Unreadable, number, queued, text};
+use super::super::item::reported::ERRORS_BYTES;
+use super::super::item::{self, Item, Unreadable, number, text};
+use super::super::queued::queued;
 use super::super::record::{damaged, record};
 use super::super::{Queued, expires};
 use super::TTL;
-use crate::message::Stored;
+use crate::payload::Stored;
 
 fn job() -> impl Strategy<Value = Queued> {
     let names = (".{1,64}", ".{0,64}", proptest::option::of(".{1,64}"));

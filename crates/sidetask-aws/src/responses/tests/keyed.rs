@@ -3,8 +3,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 use sidetask::{Json, State};
 
+use super::super::admit::Admitted;
 use super::super::put::{KeyPlace, Place, Put};
-use super::super::{Admitted, End, Queued, keys};
+use super::super::{End, Queued, keys};
 use super::{Bench, NOW, TTL, fresh, given, keyed, later, new_id};
 
 #[tokio::test]

@@ -9,7 +9,8 @@ use sidetask::{JobId, JobRecord, Timestamp};
 use sidetask_aws_local::{ACCESS_KEY, Moto, REGION, SECRET_KEY};
 use uuid::Uuid;
 
-use super::{Admitted, Begun, Delivery, Queued, Responses};
+use super::admit::Admitted;
+use super::{Begun, Delivery, Queued, Responses};
 use crate::payload::Payloads;
 use crate::sdk::{Credentials, Sdk, Settings};
 

@@ -7,7 +7,8 @@ use anyhow::{Result, ensure};
 use sidetask::core::Verdict;
 use sidetask::{JobId, Json, Progress, State, Timestamp};
 
-use super::super::{Admitted, Begun, Delivery, End};
+use super::super::admit::Admitted;
+use super::super::{Begun, Delivery, End};
 use super::{Bench, NOW, TTL, given, new_id};
 
 const SEEDS: u64 = 200;

@@ -3,8 +3,9 @@ use sidetask::core::Verdict;
 use sidetask::{Json, Progress, State};
 use uuid::Uuid;
 
-use super::super::item::ERRORS_BYTES;
-use super::super::{End, OUTPUT_LIMIT, Queued};
+use super::super::finish::OUTPUT_LIMIT;
+use super::super::item::reported::ERRORS_BYTES;
+use super::super::{End, Queued};
 use super::{Bench, NOW, given, keyed, new_id};
 
 fn text(bytes: usize) -> Json {

@@ -68,10 +68,9 @@ async fn a_job_has_ended_once_an_attempt_has_ended_it() -> Result<()> {
     let bench = Bench::new().await?;
     let id = new_id();
     assert!(!bench.responses.has_ended(id).await?);
-    for (end, ended) in [
-        (End::Again { error: "no".to_owned(), snoozed: false }, false),
-        (End::Completed(Json::from_stored("1")), true),
-    ] {
+    for (end, ended) in
+        [(End::Again { error: "no".to_owned(), snoozed: false }, false), (End::Completed(Json::from_stored("1")), true)]
+    {
         let (_, fence) = bench.run(id, "a", NOW).await?;
         assert!(!bench.responses.has_ended(id).await?);
         bench.responses.finish(id, fence, &end, NOW).await?;

@@ -1,9 +1,20 @@
 use sidetask::{Error, Json, Timestamp};
 
-use super::{AsyncResponse, Started, Table};
+use super::AsyncResponse;
+use crate::sdk::Sdk;
+
+/// A table that nothing can be done with: every use of it fails and says that the feature `dynamodb` is missing.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    name: String,
+}
 
 impl Table {
-    pub(crate) async fn start(&self, _: &str, _: Timestamp) -> Result<Started, Error> {
+    pub(crate) fn new(_: Sdk, name: String) -> Self {
+        Self { name }
+    }
+
+    pub(crate) async fn start(&self, _: &str, _: Timestamp) -> Result<Option<Json>, Error> {
         Err(self.absent())
     }
 
@@ -16,7 +27,7 @@ impl Table {
     }
 
     fn absent(&self) -> Error {
-        let Self { name, sdk: _ } = self;
+        let name = &self.name;
         Error::unsupported(format!(
             "the table `{name}` cannot be used: it takes the feature `dynamodb` of sidetask-aws"
         ))

@@ -6,10 +6,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailur
 use sidetask::{Error, JobId, Json, State, Timestamp};
 
 use super::super::python::dumps;
-use super::{AsyncResponse, COMPLETE, Started, Table};
+use super::{AsyncResponse, COMPLETE};
 use crate::Destination;
 use crate::failure::failure;
 use crate::responses::Responses;
+use crate::sdk::Sdk;
 
 /// How long an item is kept after it was last written, as in Zappa.
 const TTL: Duration = Duration::from_secs(600);
@@ -26,16 +27,28 @@ type Item = HashMap<String, AttributeValue>;
 /// A completion is not undone, which Zappa's own writes do when a message is delivered twice.
 const NOT_COMPLETE: &str = "attribute_not_exists(id) OR async_status = :in_progress";
 
+/// A table with the hash key `id` (text) and the TTL attribute `ttl` (seconds).
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    sdk: Sdk,
+    name: String,
+}
+
 impl Table {
-    /// Writes that a task is in progress, unless it has completed. Safe to repeat.
-    pub(crate) async fn start(&self, id: &str, now: Timestamp) -> Result<Started, Error> {
+    pub(crate) fn new(sdk: Sdk, name: String) -> Self {
+        Self { sdk, name }
+    }
+
+    /// Writes that a task is in progress, unless it has completed: then it is not to run, and the response of the earlier
+    /// delivery is the answer. Safe to repeat.
+    pub(crate) async fn start(&self, id: &str, now: Timestamp) -> Result<Option<Json>, Error> {
         let put = self.sdk.dynamodb().await.put_item().table_name(&self.name).set_item(Some(started(id, now)));
         let put = put.condition_expression(NOT_COMPLETE).expression_attribute_values(":in_progress", text(IN_PROGRESS));
         let put = put.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
-            Ok(_) => Ok(Started::Run),
+            Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(said)) => self.ended(id, said.item()),
+                Some(PutItemError::ConditionalCheckFailedException(said)) => self.ended(id, said.item()).map(Some),
                 _ => Err(failure(format_args!("begin response `{id}` in table `{}`", self.name), error)),
             },
         }
@@ -84,10 +97,10 @@ impl Table {
         }))
     }
 
-    fn ended(&self, id: &str, item: Option<&Item>) -> Result<Started, Error> {
+    fn ended(&self, id: &str, item: Option<&Item>) -> Result<Json, Error> {
         let response = self.response(id, item.unwrap_or(&Item::new()))?;
         tracing::info!(response_id = id, "a call was delivered again after it had completed: it does not run");
-        Ok(Started::Complete(response.response))
+        Ok(response.response)
     }
 
     fn response(&self, id: &str, item: &Item) -> Result<AsyncResponse, Error> {

@@ -5,8 +5,12 @@ use aws_sdk_s3::operation::get_object::{GetObjectInput, GetObjectOutput};
 use aws_sdk_s3::operation::put_object::{PutObjectInput, PutObjectOutput};
 use aws_smithy_mocks::{MockResponseInterceptor, Rule, RuleMode, create_mock_http_client, mock};
 
-use super::*;
-use crate::sdk::Settings;
+use sidetask::Json;
+
+use super::Payloads;
+use crate::payload::Stored;
+use crate::payload::hex::hex;
+use crate::sdk::{Sdk, Settings};
 
 /// A bucket `b` of one object.
 struct Bucket {
