@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result, ensure};
 
 use crate::metadata::{Metadata, Package};
-use crate::steps::{Step, cargo, output};
+use crate::steps::{Step, cargo, output, succeed};
 
 /// Which crates of this workspace each published one may be built on.
 const MAY_USE: &[(&str, &[&str])] = &[
@@ -26,6 +26,21 @@ const FACADE: &str = "sidetask";
 
 /// The facade must pull fewer crates than this, its own included.
 const TOO_MANY_CRATES: usize = 90;
+
+/// Features of `sidetask-aws` to be linted by themselves: each alone, and what programs are likely to combine.
+const AWS_FEATURES: &[&str] = &[
+    "",
+    "lambda",
+    "sns",
+    "sqs",
+    "dynamodb",
+    "s3",
+    "handler",
+    "lambda,sns,sqs",
+    "lambda,dynamodb",
+    "handler,dynamodb",
+    "handler,dynamodb,s3",
+];
 
 /// The Rust in use is the one that `rust-toolchain.toml` names.
 pub(crate) fn toolchain() -> Step {
@@ -63,6 +78,18 @@ pub(crate) fn weight() -> Step {
         let crates = count_crates(&output(cargo().args(tree))?);
         ensure!(crates < TOO_MANY_CRATES, "`{FACADE}` pulls {crates} crates: it must be under {TOO_MANY_CRATES}");
         Ok(format!("`{FACADE}` with default features is {crates} crates, under {TOO_MANY_CRATES}"))
+    })
+}
+
+/// `sidetask-aws` is without warnings whichever of its features are on. The library alone: dev-dependencies would switch
+/// features on again.
+pub(crate) fn features() -> Step {
+    Step::check("clippy, features apart", || {
+        for features in AWS_FEATURES {
+            let library = ["clippy", "--quiet", "--package", "sidetask-aws", "--lib", "--no-default-features"];
+            succeed(cargo().args(library).args(["--features", features, "--", "-D", "warnings"]))?;
+        }
+        Ok(format!("{} sets of features of `sidetask-aws` are without warnings", AWS_FEATURES.len()))
     })
 }
 

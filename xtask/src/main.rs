@@ -165,6 +165,7 @@ fn ci() -> Vec<Step> {
             "clippy, no features",
             &["clippy", "--package", "sidetask", "--no-default-features", "--lib", "--", "-D", "warnings"],
         ),
+        checks::features(),
         Step::cargo("rustdoc", &["doc", "--no-deps", "--workspace", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),
     ];
