@@ -158,6 +158,12 @@ impl Responses {
             Written::Not(old) => Ok(verdict(id, fence, old.as_ref(), now)),
         }
     }
+
+    /// Whether a job has ended. One that is not there, or cannot be read, has not, for all that is known.
+    pub(crate) async fn has_ended(&self, id: JobId) -> Result<bool, Error> {
+        let item = self.item("see whether a job has ended", &id.to_string()).await?;
+        Ok(item.is_some_and(|item| matches!(Item(&item).stage(), Ok(Stage::Completed | Stage::Failed))))
+    }
 }
 
 fn holding(update: &'static str, fence: u64) -> Change {

@@ -6,7 +6,7 @@ use futures_util::stream::{self, StreamExt, TryStreamExt};
 use sidetask::{Error, JobId, JobRecord, Json, Timestamp};
 
 use super::batch::PIPELINE;
-use super::item::{Attributes, Item, Stage};
+use super::item::{Attributes, Item};
 use super::record::{damaged, record};
 use super::{Responses, STORED_OUTPUT_LIMIT};
 use crate::payload::Stored;
@@ -20,12 +20,6 @@ impl Responses {
         items.retain(|_, item| !Item(item).expired(now));
         let jobs: Vec<_> = ids.iter().map(|id| self.job(*id, items.get(&id.to_string()), now)).collect();
         stream::iter(jobs).buffered(PIPELINE).try_collect().await
-    }
-
-    /// Whether a job has ended. One that is not there, or cannot be read, has not, for all that is known.
-    pub(crate) async fn has_ended(&self, id: JobId) -> Result<bool, Error> {
-        let item = self.item("see whether a job has ended", &id.to_string()).await?;
-        Ok(item.is_some_and(|item| matches!(Item(&item).stage(), Ok(Stage::Completed | Stage::Failed))))
     }
 
     async fn job(&self, id: JobId, item: Option<&Attributes>, now: Timestamp) -> Result<Option<JobRecord>, Error> {
