@@ -149,6 +149,7 @@ pub struct Call<T = serde_json::Value> {
     when: When,
     key: Option<String>,
     id: Option<JobId>,
+    lane: Option<Lane>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -182,13 +183,13 @@ impl<T> Call<T> {
 
     fn with(kind: Cow<'static, str>, args: Result<Json, Error>, base: Option<TaskOptions>) -> Self {
         let changes = Changes::default();
-        Self { kind, args, base, changes, when: When::Now, key: None, id: None, output: PhantomData }
+        Self { kind, args, base, changes, when: When::Now, key: None, id: None, lane: None, output: PhantomData }
     }
 
     /// The same call, its output read as a `U`.
     pub fn returns<U>(self) -> Call<U> {
-        let Self { kind, args, base, changes, when, key, id, output: _ } = self;
-        Call { kind, args, base, changes, when, key, id, output: PhantomData }
+        let Self { kind, args, base, changes, when, key, id, lane, output: _ } = self;
+        Call { kind, args, base, changes, when, key, id, lane, output: PhantomData }
     }
 
     /// Runs it this long after it was accepted. In process: waits this long first.
@@ -258,6 +259,20 @@ impl<T> Call<T> {
         self
     }
 
+    /// Lets at most `most` of all jobs with this lane `name`, of any kind, be under way at one time; at least 1. The
+    /// others are held back, and let in as those before them end, in the order in which they were stored. A job is under
+    /// way from when it is let in until it ends, so one that waits for its next attempt keeps its place.
+    pub fn limit(mut self, name: impl Into<Cow<'static, str>>, most: u32) -> Self {
+        self.lane = Some(Lane { name: name.into(), width: most });
+        self
+    }
+
+    /// Runs the jobs of the sequence `name`, of any kind, one after another in the order in which they were stored: each
+    /// begins when the one before has ended, in whatever state. The same as a [`limit`](Self::limit) of 1.
+    pub fn sequence(self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.limit(name, 1)
+    }
+
     /// When it is due.
     pub const fn when(&self) -> When {
         self.when
@@ -306,6 +321,8 @@ impl<T> Call<T> {
             when: self.when,
             key: self.key,
             id: self.id,
+            lane: self.lane,
+            tick: None,
             to: self.changes.to.or(base.to),
         };
         job.check()?;
@@ -317,7 +334,11 @@ impl<T> fmt::Debug for Call<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut out = f.debug_struct("Call");
         out.field("kind", &self.kind).field("args", &self.args).field("when", &self.when);
-        out.field("changes", &self.changes).field("key", &self.key).field("id", &self.id).finish()
+        out.field("changes", &self.changes)
+            .field("key", &self.key)
+            .field("id", &self.id)
+            .field("lane", &self.lane)
+            .finish()
     }
 }
 
@@ -343,6 +364,10 @@ pub struct NewJob {
     pub key: Option<String>,
     /// The id to store it under; `None` has the store make one.
     pub id: Option<JobId>,
+    /// The lane that bounds how many are under way at once.
+    pub lane: Option<Lane>,
+    /// The tick of a schedule that it is for.
+    pub tick: Option<Tick>,
     /// Where a client that dispatches sends it, see [`Call::to`]. Stores take no notice.
     pub to: Option<Cow<'static, str>>,
 }
@@ -358,11 +383,37 @@ impl NewJob {
         if let Some(key) = &self.key {
             check_name("idempotency key", key, &mut faults);
         }
+        if let Some(lane) = &self.lane {
+            check_name("lane", &lane.name, &mut faults);
+            if lane.width == 0 {
+                faults.push(format!("the limit of lane `{}` is 0: it must be at least 1", lane.name));
+            }
+        }
         if self.max_attempts == 0 {
             faults.push(format!("max_attempts of a `{}` job is 0: it must be at least 1", self.kind));
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::configuration(&faults)) }
     }
+}
+
+/// Bounds how many jobs are under way at one time: of those with its name, the first `width`. The others are held.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[expect(clippy::exhaustive_structs, reason = "a store must see every field")]
+pub struct Lane {
+    /// Its name: 1 to 256 bytes.
+    pub name: Cow<'static, str>,
+    /// How many of its jobs may be under way when this one is let in; at least 1. A sequence has 1.
+    pub width: u32,
+}
+
+/// One time of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a store must see every field")]
+pub struct Tick {
+    /// The schedule's name: 1 to 256 bytes.
+    pub schedule: String,
+    /// The time. Those of one schedule are stored in their order: none at or before the last one stored.
+    pub at: Timestamp,
 }
 
 /// Adds what is wrong with a name to `faults`.

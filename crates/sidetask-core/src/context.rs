@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::{
@@ -23,6 +24,7 @@ struct Inner {
     held: Held,
     response_id: Option<Arc<str>>,
     deadline: Option<Deadline>,
+    completed_in_transaction: Arc<AtomicBool>,
 }
 
 /// What stands behind an attempt.
@@ -66,7 +68,18 @@ impl Context {
     }
 
     fn new(kind: Arc<str>, attempt: u32, max_attempts: u32, cancel: CancelToken, held: Held) -> Self {
-        Self(Arc::new(Inner { kind, attempt, max_attempts, cancel, held, response_id: None, deadline: None }))
+        let completed_in_transaction = Arc::default();
+        let (response_id, deadline) = (None, None);
+        Self(Arc::new(Inner {
+            kind,
+            attempt,
+            max_attempts,
+            cancel,
+            held,
+            response_id,
+            deadline,
+            completed_in_transaction,
+        }))
     }
 
     /// The same attempt, its result kept under this id. For those who run attempts; clones made before do not know it.
@@ -86,6 +99,31 @@ impl Context {
     /// The job, where there is one.
     pub fn job_id(&self) -> Option<JobId> {
         self.0.token().map(|token| token.job)
+    }
+
+    /// What the attempt's holder proves its claim with; `None` in process. For those who write stores.
+    pub fn token(&self) -> Option<&Token> {
+        self.0.token()
+    }
+
+    /// The store that keeps the job, where a worker runs it. For those who write stores.
+    pub fn store(&self) -> Option<&Arc<dyn Store>> {
+        match &self.0.held {
+            Held::Job(_, store) => Some(store),
+            Held::Nothing | Held::Delivery(..) => None,
+        }
+    }
+
+    /// Takes note that the job was completed in a transaction of the user's, which may be committed or not. For those
+    /// who write stores: the worker then reports no completion of its own.
+    pub fn note_completed_in_transaction(&self) {
+        self.0.completed_in_transaction.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether [`note_completed_in_transaction`](Self::note_completed_in_transaction) was called on this attempt's
+    /// context. For those who run attempts.
+    pub fn is_completed_in_transaction(&self) -> bool {
+        self.0.completed_in_transaction.load(Ordering::Relaxed)
     }
 
     /// The name under which the result is kept for whoever asked: the job's id, or what another system that sent the

@@ -32,6 +32,8 @@ pub enum Event {
     },
     /// A job or a queue was put off: something is due at another time than before.
     Scheduled,
+    /// Jobs ended or reported progress in another process. Whoever waits for any should look.
+    Settled,
     /// Something changed that nobody described: another process wrote, or events were lost. Look at whatever matters.
     Changed,
 }

@@ -3,15 +3,15 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, JobId, Json, Progress, Timestamp, WorkerId};
+use crate::{Error, JobId, Json, Lane, Progress, Timestamp, WorkerId};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum State {
-    /// Waits for its time. In: enqueue with a delay, snooze. Out: to `available` when due, or by retry; to `cancelled`
-    /// by cancel.
+    /// Waits for its time, or for a place in its lane. In: enqueue with a delay or into a full lane, snooze, retry into
+    /// a full lane. Out: to `available` when due, when let in, or by retry; to `cancelled` by cancel.
     Scheduled,
     /// Waits for a worker. In: enqueue, promotion when due, retry, rescue, give-back at shutdown. Out: to `running` by
     /// a claim or a hand-off; to `cancelled` by cancel.
@@ -117,6 +117,10 @@ pub struct JobRecord {
     pub errors: Vec<AttemptError>,
     /// The idempotency key.
     pub key: Option<String>,
+    /// The lane that bounds how many are under way at once.
+    pub lane: Option<Lane>,
+    /// Whether it waits to be let into its lane. It is `scheduled` then, whatever its time.
+    pub held: bool,
     /// Whether a running attempt was asked to stop.
     pub cancel_requested: bool,
     /// The worker that holds it.
@@ -150,6 +154,8 @@ impl JobRecord {
             progress: None,
             errors: Vec::new(),
             key: None,
+            lane: None,
+            held: false,
             cancel_requested: false,
             worker: None,
             created_at: now,

@@ -1,3 +1,4 @@
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use crate::{
 ///
 /// `sidetask-testing` has the suite that checks all of this.
 #[async_trait]
-pub trait Store: std::fmt::Debug + Send + Sync + 'static {
+pub trait Store: Any + std::fmt::Debug + Send + Sync {
     /// The clock that times are taken from, for waiting on the same clock.
     fn clock(&self) -> Arc<dyn Clock>;
 
@@ -35,6 +36,10 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
     /// in any state or earlier in this call, adds nothing and answers the one that is there; where they are those of two
     /// jobs, the one with the id. May hand a job that is due now to a lent slot, claimed by its worker, where the queue
     /// is not paused and has nothing available, and the worker's lease has not expired.
+    ///
+    /// A job with a [lane](NewJob::lane) is held where as many as its width are under way there, or others are held; as
+    /// those end, by whatever way, the store lets the held in, first stored first. One with a [tick](NewJob::tick) adds
+    /// nothing where its schedule's last tick, which the store keeps for good, is as late, and answers the job of that.
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
 
     /// Makes a worker known, its lease beginning now. It stays known until it leaves, or until a rescue finds that its
@@ -98,6 +103,12 @@ pub trait Store: std::fmt::Debug + Send + Sync + 'static {
 
     /// Listens to what changes from now on.
     fn listen(&self) -> Events;
+
+    /// Brings what is stored to the form that this program writes, where opening the store did not. Default: nothing,
+    /// for a store that always does so when it is opened.
+    async fn migrate(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Waits until everything accepted is written, and lets go of files and connections. Whatever is asked afterwards
     /// fails with [`is_closed`](Error::is_closed), save closing again, which does nothing. Listeners hear the end.

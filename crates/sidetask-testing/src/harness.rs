@@ -64,6 +64,8 @@ pub fn new_job(kind: impl Into<Cow<'static, str>>) -> NewJob {
         when: When::Now,
         key: None,
         id: None,
+        lane: None,
+        tick: None,
         to: None,
     }
 }

@@ -24,6 +24,8 @@ pub async fn keeps_every_field(h: Harness) {
         when: When::Now,
         key: Some("order-17".to_owned()),
         id: None,
+        lane: None,
+        tick: None,
         to: Some(Cow::Borrowed("lambda:elsewhere")),
     };
     let (queue, args) = (job.queue.clone(), job.args.clone());

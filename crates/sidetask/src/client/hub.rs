@@ -128,7 +128,7 @@ impl Hub {
                 Event::Progress { id } if watched.jobs.get(id).is_some_and(|entry| entry.wants_progress) => {
                     ids.push(*id);
                 }
-                Event::Changed => ids.extend(watched.jobs.keys()),
+                Event::Settled | Event::Changed => ids.extend(watched.jobs.keys()),
                 _ => {}
             }
         }

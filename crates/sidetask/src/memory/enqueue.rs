@@ -30,7 +30,7 @@ impl Inner {
     }
 
     fn stored(&mut self, new: NewJob, now: Timestamp) -> Stored {
-        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id, to: _ } = new;
+        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id, lane: _, tick: _, to: _ } = new;
         let (run_at, is_ahead) = when.due(now);
         let state = if is_ahead { State::Scheduled } else { State::Available };
         let id = id.unwrap_or_else(|| self.ids.job(now));

@@ -252,6 +252,8 @@ async fn damaged_arguments_fail_their_own_job_only(kit: Kit) {
         when: sidetask::When::Now,
         key: None,
         id: None,
+        lane: None,
+        tick: None,
         to: None,
     };
     let jobs = vec![stored("{\"a\":"), stored("5"), stored("\"ada\"")];
