@@ -11,9 +11,10 @@ use crate::steps::{Step, cargo, output, succeed};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("sidetask-core", &[]),
     ("sidetask-macros", &[]),
+    ("sidetask-postgres", &["sidetask-core"]),
     ("sidetask-sqlite", &["sidetask-core"]),
     ("sidetask-testing", &["sidetask-core"]),
-    ("sidetask", &["sidetask-core", "sidetask-macros", "sidetask-sqlite"]),
+    ("sidetask", &["sidetask-core", "sidetask-macros", "sidetask-postgres", "sidetask-sqlite"]),
     ("sidetask-tower", &["sidetask"]),
     ("sidetask-aws", &["sidetask"]),
 ];

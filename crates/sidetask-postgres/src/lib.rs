@@ -1,0 +1,17 @@
+//! Keeps sidetask jobs in PostgreSQL, for workers on many machines.
+
+mod clock;
+mod database;
+mod error;
+mod news;
+mod ops;
+mod options;
+mod rows;
+mod schema;
+mod statement;
+mod store;
+
+pub use options::PostgresOptions;
+pub use store::PostgresStore;
+/// The PostgreSQL client whose transactions are taken.
+pub use tokio_postgres;

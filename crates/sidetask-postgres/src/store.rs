@@ -1,0 +1,193 @@
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use sidetask_core::{
+    Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, IdSource, JobId, JobRecord,
+    Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, Rescued, Slots, State, Stats, Store, Verdict, WorkerId,
+};
+use tokio_postgres::NoTls;
+
+use crate::clock::DatabaseClock;
+use crate::database::Database;
+use crate::error::Fault;
+use crate::news::Announcer;
+use crate::ops::{claim, enqueue, finish, read, worker};
+use crate::statement::Texts;
+use crate::{PostgresOptions, schema};
+
+/// Keeps jobs in PostgreSQL. Cheap to clone; all clones are one store.
+#[derive(Clone)]
+pub struct PostgresStore(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) database: Database,
+    pub(crate) options: PostgresOptions,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: IdSource,
+    pub(crate) closed: AtomicBool,
+}
+
+impl PostgresStore {
+    /// Opens the store that a URL names, with the other options at their defaults.
+    ///
+    /// # Errors
+    /// Those of [`PostgresOptions::from_url`] and [`PostgresOptions::open`].
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        PostgresOptions::from_url(url)?.open().await
+    }
+
+    pub(crate) async fn open_with(options: PostgresOptions) -> Result<Self, Error> {
+        let manager = Manager::from_config(
+            options.config.clone(),
+            NoTls,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
+        let pool = Pool::builder(manager)
+            .max_size(options.max_connections)
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(options.acquire_timeout))
+            .create_timeout(Some(options.acquire_timeout))
+            .build()
+            .map_err(|error| Error::storage("cannot make a pool of connections", error))?;
+        let texts = Arc::new(Texts::new(&options.schema));
+        let clock: Arc<dyn Clock> = match &options.clock {
+            Some(clock) => Arc::clone(clock),
+            None => Arc::new(DatabaseClock::new()),
+        };
+        let database = Database {
+            pool,
+            texts,
+            announcer: Arc::new(Announcer::new(&options.schema)),
+            fixed_clock: options.clock.clone(),
+            statement_timeout: options.statement_timeout,
+            prepares: options.prepares,
+        };
+        if options.migrate {
+            let mut session = database.open().await.map_err(|fault| fault.explain("connect to PostgreSQL"))?;
+            schema::migrate(&mut session, &database.texts).await?;
+        }
+        let inner = Inner { database, options, clock, ids: IdSource::new(), closed: AtomicBool::new(false) };
+        Ok(Self(Arc::new(inner)))
+    }
+
+    fn check_open(&self) -> Result<(), Error> {
+        if self.0.closed.load(Ordering::Relaxed) { Err(Error::closed("store")) } else { Ok(()) }
+    }
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("schema", &self.0.options.schema).finish_non_exhaustive()
+    }
+}
+
+fn told<T>(action: &str, done: Result<T, Fault>) -> Result<T, Error> {
+    done.map_err(|fault| fault.explain(action))
+}
+
+fn not_yet<T>() -> Result<T, Error> {
+    Err(Error::unsupported("the PostgreSQL store cannot do this yet"))
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.0.clock)
+    }
+
+    async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
+        self.check_open()?;
+        told("enqueue", enqueue::enqueue(&self.0, &jobs).await)
+    }
+
+    async fn join(&self, joining: Joining) -> Result<(), Error> {
+        self.check_open()?;
+        told("join a worker", worker::join(&self.0.database, &joining).await)
+    }
+
+    async fn leave(&self, id: WorkerId) -> Result<(), Error> {
+        self.check_open()?;
+        told("let a worker leave", self.0.database.transact(&id, |work, id| Box::pin(worker::leave(work, id))).await)
+    }
+
+    fn lend(&self, _slots: Slots) {}
+
+    async fn claim(&self, wish: Claim) -> Result<Vec<Claimed>, Error> {
+        self.check_open()?;
+        told("claim jobs", claim::claim(&self.0.database, &wish).await)
+    }
+
+    async fn heartbeat(&self, id: WorkerId) -> Result<Heartbeat, Error> {
+        self.check_open()?;
+        told("renew a lease", worker::heartbeat(&self.0.database, id).await)
+    }
+
+    async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error> {
+        self.check_open()?;
+        let _ = updates;
+        not_yet()
+    }
+
+    async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
+        self.check_open()?;
+        told("finish jobs", finish::finish(&self.0.database, &finishes).await)
+    }
+
+    async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
+        let _ = limit;
+        not_yet()
+    }
+
+    async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
+        self.check_open()?;
+        told(
+            "rescue jobs",
+            self.0.database.transact(&limit, |work, limit| Box::pin(worker::rescue(work, *limit))).await,
+        )
+    }
+
+    async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
+        let _ = (ids, change);
+        not_yet()
+    }
+
+    async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
+        self.check_open()?;
+        told("read jobs", read::jobs(&self.0.database, &ids).await)
+    }
+
+    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+        let _ = (filter, page);
+        not_yet()
+    }
+
+    async fn stats(&self) -> Result<Stats, Error> {
+        self.check_open()?;
+        told("count jobs", read::stats(&self.0.database).await)
+    }
+
+    async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error> {
+        let _ = (queue, paused);
+        not_yet()
+    }
+
+    async fn purge(&self, purge: Purge) -> Result<usize, Error> {
+        let _ = purge;
+        not_yet()
+    }
+
+    fn listen(&self) -> Events {
+        self.0.database.announcer.publisher.subscribe()
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        if !self.0.closed.swap(true, Ordering::Relaxed) {
+            self.0.database.pool.close();
+            self.0.database.announcer.publisher.close();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests of the PostgreSQL store on a real server.
+
+mod conformance;
