@@ -1,3 +1,5 @@
-//! Tests of the PostgreSQL store on a real server.
+//! The PostgreSQL store on a real server: the contract of every store, and what is its own.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod conformance;
