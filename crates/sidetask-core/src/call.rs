@@ -259,9 +259,27 @@ impl<T> Call<T> {
         self
     }
 
-    /// Lets at most `most` of all jobs with this lane `name`, of any kind, be under way at one time; at least 1. The
-    /// others are held back, and let in as those before them end, in the order in which they were stored. A job is under
-    /// way from when it is let in until it ends, so one that waits for its next attempt keeps its place.
+    /// Lets at most `most` of all jobs with the lane `name`, whatever their kinds and queues, be under way at one time;
+    /// at least 1. The others are held back, and let in as those before them end, in the order in which they were stored.
+    ///
+    /// A job is under way from when it is let in until it ends: while it waits for its time, for a worker or for its next
+    /// attempt it keeps its place, and so it does when its worker dies. One that is held is
+    /// [`scheduled`](crate::State::Scheduled), whatever its time, and waits for its time only once it is let in, if that
+    /// is still to come. Each job brings its own limit, and those that were stored later wait behind it.
+    ///
+    /// The store keeps to it across all processes. In process it is not looked at, and where a client dispatches it is
+    /// refused.
+    ///
+    /// ```
+    /// use sidetask_core::Call;
+    ///
+    /// let (customer, order) = (17, 4711);
+    /// // At most two exports of a customer at a time, whoever else is waiting.
+    /// let export = Call::new("export", (customer,)).limit(format!("exports/{customer}"), 2);
+    /// // What happens to an order happens in this order.
+    /// let pay = Call::new("order.pay", (order,)).sequence(format!("order/{order}"));
+    /// let ship = Call::new("order.ship", (order,)).sequence(format!("order/{order}"));
+    /// ```
     pub fn limit(mut self, name: impl Into<Cow<'static, str>>, most: u32) -> Self {
         self.lane = Some(Lane { name: name.into(), width: most });
         self
@@ -269,6 +287,10 @@ impl<T> Call<T> {
 
     /// Runs the jobs of the sequence `name`, of any kind, one after another in the order in which they were stored: each
     /// begins when the one before has ended, in whatever state. The same as a [`limit`](Self::limit) of 1.
+    ///
+    /// Attempts are included: a job that waits out its backoff, or a delay of its own, holds the others back. What must
+    /// not follow a job that failed has to look for itself whether that one did its work. A job that ended and is retried
+    /// by hand goes to the end of the sequence.
     pub fn sequence(self, name: impl Into<Cow<'static, str>>) -> Self {
         self.limit(name, 1)
     }
@@ -396,14 +418,23 @@ impl NewJob {
     }
 }
 
-/// Bounds how many jobs are under way at one time: of those with its name, the first `width`. The others are held.
+/// Bounds how many of the jobs with its name are under way at one time: let in, and not ended. The others are held. See
+/// [`Call::limit`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "a store must see every field")]
 pub struct Lane {
     /// Its name: 1 to 256 bytes.
     pub name: Cow<'static, str>,
-    /// How many of its jobs may be under way when this one is let in; at least 1. A sequence has 1.
+    /// How many of its jobs may be under way with this one; at least 1. A sequence has 1.
     pub width: u32,
+}
+
+impl Lane {
+    /// Whether a job with this lane may be let in where so many are under way. None has to wait for nobody, whatever is
+    /// stored as its width.
+    pub const fn lets_in(&self, under_way: u64) -> bool {
+        under_way == 0 || under_way < self.width as u64
+    }
 }
 
 /// One time of a schedule.
@@ -439,6 +470,25 @@ mod tests {
         assert!(error.is_configuration());
         for part in ["queue", "max_attempts", "idempotency key"] {
             assert!(error.to_string().contains(part), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_lane_needs_a_name_and_a_width() {
+        let lane = |name: &'static str, width| Call::new("k", ()).limit(name, width).into_new_job(None, 10);
+        assert_eq!(lane("a", 3).unwrap().lane, Some(Lane { name: "a".into(), width: 3 }));
+        for (name, width, part) in [("", 1, "lane"), ("a", 0, "the limit of lane `a` is 0")] {
+            let error = lane(name, width).unwrap_err();
+            assert!(error.is_configuration() && error.to_string().contains(part), "{error}");
+        }
+        assert_eq!(Call::new("k", ()).sequence("s").into_new_job(None, 10).unwrap().lane.unwrap().width, 1);
+    }
+
+    #[test]
+    fn a_lane_lets_in_as_many_as_its_width() {
+        for (width, under_way, lets_in) in [(1, 0, true), (1, 1, false), (3, 2, true), (3, 3, false), (0, 0, true)] {
+            let lane = Lane { name: "a".into(), width };
+            assert_eq!(lane.lets_in(under_way), lets_in, "{under_way} of {width}");
         }
     }
 

@@ -135,8 +135,8 @@ pub const fn cancel(state: State) -> Cancellation {
     }
 }
 
-/// What a retry by hand does to a job in `state`: the number of attempts that it may use from now on, with the job
-/// `available` at once; `None` where it runs or waits for a worker already.
+/// What a retry by hand does to a job in `state`: the number of attempts that it may use from now on, with the job due
+/// now, and where it [`waits`] then; `None` where it runs or waits for a worker already.
 pub const fn retry(state: State, attempt: u32, max_attempts: u32) -> Option<u32> {
     match state {
         State::Available | State::Running => None,
@@ -146,13 +146,18 @@ pub const fn retry(state: State, attempt: u32, max_attempts: u32) -> Option<u32>
 }
 
 /// Which state a job in `state` is in once it is to be due after `wait`, counted from now; `None` where it is not
-/// scheduled, and stays as it is. Whoever holds back a new job must not move the retry of one that was begun meanwhile.
-pub const fn reschedule(state: State, wait: Duration) -> Option<State> {
+/// scheduled, and stays as it is. One that is held in its lane remains so. Whoever holds back a new job must not move the retry of one that was begun meanwhile.
+pub const fn reschedule(state: State, is_held: bool, wait: Duration) -> Option<State> {
     match state {
-        State::Scheduled if wait.is_zero() => Some(State::Available),
-        State::Scheduled => Some(state),
+        State::Scheduled => Some(waits(is_held, !wait.is_zero())),
         _ => None,
     }
+}
+
+/// Which state a job is in that waits: one that is not due yet, or that is held in its [lane](crate::Lane), is
+/// `scheduled`, any other `available`. For a job that is stored, let in, retried or rescheduled.
+pub const fn waits(is_held: bool, is_ahead: bool) -> State {
+    if is_held || is_ahead { State::Scheduled } else { State::Available }
 }
 
 #[cfg(test)]

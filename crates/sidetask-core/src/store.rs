@@ -37,9 +37,15 @@ pub trait Store: Any + std::fmt::Debug + Send + Sync {
     /// jobs, the one with the id. May hand a job that is due now to a lent slot, claimed by its worker, where the queue
     /// is not paused and has nothing available, and the worker's lease has not expired.
     ///
-    /// A job with a [lane](NewJob::lane) is held where as many as its width are under way there, or others are held; as
-    /// those end, by whatever way, the store lets the held in, first stored first. One with a [tick](NewJob::tick) adds
-    /// nothing where its schedule's last tick, which the store keeps for good, is as late, and answers the job of that.
+    /// A job with a [lane](NewJob::lane) is let in where none of the lane is held and
+    /// [`lets_in`](crate::Lane::lets_in) says so of the jobs under way in it, of all kinds and queues, earlier ones of
+    /// this call included. Otherwise it is held: `scheduled`, with its due time kept, and not handed over. Whenever a job
+    /// of the lane ends, by whichever method, the store lets in the first of those held while there is room for it, in
+    /// the same transaction: each then [`waits`](crate::lifecycle::waits) as any other, and is told of as such. They are
+    /// held in the order in which they came to be so. How many are under way is counted from the jobs.
+    ///
+    /// One with a [tick](NewJob::tick) adds nothing where its schedule's last tick, which the store keeps for good, is as
+    /// late, and answers the job of that.
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
 
     /// Makes a worker known, its lease beginning now. It stays known until it leaves, or until a rescue finds that its
@@ -71,7 +77,8 @@ pub trait Store: Any + std::fmt::Debug + Send + Sync {
     /// whatever state follows. A report repeated after it was accepted is a lost lease.
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error>;
 
-    /// Makes at most `limit` scheduled and retryable jobs whose time has come available, earliest first.
+    /// Makes at most `limit` scheduled and retryable jobs whose time has come available, earliest first. Those held in
+    /// their lanes do not count, whatever their time.
     async fn promote(&self, limit: usize) -> Result<Promoted, Error>;
 
     /// Takes back at most `limit` running jobs whose worker's lease expired, or whose worker is not known, with
@@ -237,14 +244,16 @@ pub enum Verdict {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store must carry out every change, and a new one must stop it")]
 pub enum Change {
-    /// Cancels them, by [`lifecycle::cancel`](crate::lifecycle::cancel).
+    /// Cancels them, by [`lifecycle::cancel`](crate::lifecycle::cancel). One that was held leaves its lane.
     Cancel,
     /// Makes them available again, due now, by [`lifecycle::retry`](crate::lifecycle::retry). Their attempts, errors and
-    /// output are kept; a request to stop is forgotten.
+    /// output are kept; a request to stop is forgotten. One that had ended enters its lane again as a new one does, and
+    /// is held behind all others there where it is not let in; one that is held keeps its place.
     Retry,
     /// Has those that are scheduled due this long from now, by
     /// [`lifecycle::reschedule`](crate::lifecycle::reschedule): at once where it is zero, and otherwise with an
-    /// [`Event::Scheduled`](crate::Event::Scheduled), so that whoever waits for the time before looks again.
+    /// [`Event::Scheduled`](crate::Event::Scheduled), so that whoever waits for the time before looks again. One that is
+    /// held remains so, and is due then once it is let in.
     Reschedule(Duration),
 }
 
@@ -254,7 +263,8 @@ pub enum Change {
 pub struct Promoted {
     /// How many jobs became available.
     pub moved: usize,
-    /// How long until the next one is due; zero where some are due already, `None` where nothing waits for its time.
+    /// How long until the next one is due; zero where some are due already, `None` where nothing waits for its time. What
+    /// is held in its lane does not.
     pub next_in: Option<Duration>,
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Change, Claim, Claimed, Clock, Enqueued, Error, Finish, IdSource, JobId, JobRecord, Joining, Json, Kinds, NewJob,
-    State, Store, Token, Verdict, Want, When, WorkerId,
+    Change, Claim, Claimed, Clock, Enqueued, Error, Finish, IdSource, JobId, JobRecord, Joining, Json, Kinds, Lane,
+    NewJob, State, Store, Token, Verdict, Want, When, WorkerId,
 };
 
 use crate::ManualClock;
@@ -100,6 +100,11 @@ pub(crate) fn named(id: JobId) -> NewJob {
 
 pub(crate) fn in_queue(queue: &str) -> NewJob {
     NewJob { queue: Cow::Owned(queue.to_owned()), ..work() }
+}
+
+/// A job in this lane.
+pub(crate) fn laned(lane: &str, width: u32) -> NewJob {
+    NewJob { lane: Some(Lane { name: Cow::Owned(lane.to_owned()), width }), ..work() }
 }
 
 pub(crate) fn ids(claimed: &[Claimed]) -> Vec<JobId> {

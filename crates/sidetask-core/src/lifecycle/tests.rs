@@ -54,9 +54,9 @@ fn only_what_is_scheduled_is_rescheduled() {
     assert_eq!(table.map(|(state, ..)| state), State::ALL);
     for (state, later, at_once) in table {
         for wait in [Duration::from_nanos(1), SECOND, Duration::MAX] {
-            assert_eq!(reschedule(state, wait), later, "{state} {wait:?}");
+            assert_eq!(reschedule(state, false, wait), later, "{state} {wait:?}");
         }
-        assert_eq!(reschedule(state, Duration::ZERO), at_once, "{state}");
+        assert_eq!(reschedule(state, false, Duration::ZERO), at_once, "{state}");
     }
 }
 

@@ -77,7 +77,7 @@ fn retry(unit: &mut Unit<'_>, job: &Row) -> rusqlite::Result<State> {
 }
 
 fn reschedule(unit: &mut Unit<'_>, job: &Row, wait: Duration) -> rusqlite::Result<State> {
-    let Some(state) = lifecycle::reschedule(job.state, wait) else { return Ok(job.state) };
+    let Some(state) = lifecycle::reschedule(job.state, false, wait) else { return Ok(job.state) };
     unit.statement("UPDATE sidetask_jobs SET state = ?2, run_at = ?3 WHERE seq = ?1")?.execute(params![
         job.seq,
         state.code(),

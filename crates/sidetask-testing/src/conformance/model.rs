@@ -264,7 +264,7 @@ impl<'a> Run<'a> {
     async fn reschedule(&mut self) -> Expected {
         let Some(job) = self.any_job() else { return Expected::new() };
         let wait = SECOND * self.random.u32(0..9);
-        let follows = lifecycle::reschedule(job.state, wait);
+        let follows = lifecycle::reschedule(job.state, job.held, wait);
         assert_eq!(self.h.reschedule(job.id, wait).await, Some(follows.unwrap_or(job.state)), "{}", self.at);
         let due = if follows.is_some() { self.h.clock.now().after(wait) } else { job.run_at };
         assert_eq!(self.h.job(job.id).await.run_at, due, "{}", self.at);

@@ -1,4 +1,4 @@
-use sidetask_core::{Enqueued, JobId, JobRecord, NewJob, Slot, Slots, State, Timestamp, WorkerId};
+use sidetask_core::{Enqueued, JobId, JobRecord, NewJob, Slot, Slots, State, Timestamp, WorkerId, lifecycle};
 
 use super::inner::{Inner, Stored};
 
@@ -30,17 +30,20 @@ impl Inner {
     }
 
     fn stored(&mut self, new: NewJob, now: Timestamp) -> Stored {
-        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id, lane: _, tick: _, to: _ } = new;
+        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id, lane, tick: _, to: _ } = new;
         let (run_at, is_ahead) = when.due(now);
-        let state = if is_ahead { State::Scheduled } else { State::Available };
+        let held = lane.as_ref().is_some_and(|lane| self.is_full(lane));
+        let state = lifecycle::waits(held, is_ahead);
         let id = id.unwrap_or_else(|| self.ids.job(now));
         let mut job = JobRecord::new(id, kind.into_owned(), queue.into_owned(), args, state, now);
         job.max_attempts = max_attempts;
         job.priority = priority;
         job.run_at = run_at;
         job.key = key;
+        job.lane = lane;
+        job.held = held;
         self.last += 1;
-        Stored { job, number: self.last, fence: 0, timeout }
+        Stored { job, number: self.last, turn: self.last, fence: 0, timeout }
     }
 
     /// A lent slot that may take this job: it is due, and nobody waits in its queue.

@@ -8,6 +8,8 @@ use sidetask_core::{
     WorkerId,
 };
 
+use super::lane::Members;
+
 /// All jobs, and where to find them. Every job's place follows from its record alone: [`Inner::change`] takes the job
 /// out of the place that it had and puts it into the one that it has now, and nothing else touches the places.
 pub(super) struct Inner {
@@ -16,14 +18,16 @@ pub(super) struct Inner {
     keep_finished: usize,
     /// In the order of their ids, which is that of lists.
     pub(super) jobs: BTreeMap<JobId, Stored>,
-    /// The number of the job that was stored last.
+    /// The last number that was given to a job.
     pub(super) last: u64,
     pub(super) keys: HashMap<(String, String), JobId>,
     pub(super) queues: BTreeMap<String, Queue>,
-    /// The scheduled and retryable jobs, by the time at which they are due.
+    /// The scheduled and retryable jobs that are not held, by the time at which they are due.
     pub(super) waiting: BTreeSet<(Timestamp, JobId)>,
     /// The ended jobs of each final state, by the time at which they ended.
     pub(super) ended: BTreeMap<State, BTreeSet<(Timestamp, JobId)>>,
+    /// The lanes that have jobs which have not ended.
+    pub(super) lanes: HashMap<String, Members>,
     pub(super) workers: HashMap<WorkerId, Worker>,
     /// The running jobs of workers that were forgotten.
     pub(super) orphans: BTreeSet<JobId>,
@@ -40,6 +44,8 @@ pub(super) struct Stored {
     pub(super) job: JobRecord,
     /// Counts the stored jobs. Ids may have been given ahead, and do not say which was stored first.
     pub(super) number: u64,
+    /// Its place among those held in its lane: its number, or a later one where it entered again.
+    pub(super) turn: u64,
     pub(super) fence: u64,
     pub(super) timeout: Option<Duration>,
 }
@@ -82,6 +88,7 @@ impl Inner {
             queues: BTreeMap::new(),
             waiting: BTreeSet::new(),
             ended: BTreeMap::new(),
+            lanes: HashMap::new(),
             workers: HashMap::new(),
             orphans: BTreeSet::new(),
             lenders: Vec::new(),
@@ -128,14 +135,33 @@ impl Inner {
         self.jobs.insert(stored.job.id, stored);
     }
 
-    /// Changes a job and with it its place. `None` where there is no such job.
+    /// Changes a job and with it its place, and lets others into its lane where it ended. `None` where there is no such
+    /// job.
     pub(super) fn change<T>(&mut self, id: JobId, change: impl FnOnce(&mut Stored) -> T) -> Option<T> {
+        let mut has_ended_in = None;
+        let answer = self.replace(id, |stored| {
+            let was_final = stored.job.state.is_final();
+            let answer = change(stored);
+            if !was_final && stored.job.state.is_final() {
+                has_ended_in = stored.job.lane.as_ref().map(|lane| lane.name.clone());
+            }
+            answer
+        });
+        if let Some(lane) = has_ended_in {
+            self.let_in(&lane);
+        }
+        answer
+    }
+
+    /// Changes a job and with it its place.
+    pub(super) fn replace<T>(&mut self, id: JobId, change: impl FnOnce(&mut Stored) -> T) -> Option<T> {
         let mut stored = self.jobs.remove(&id)?;
         self.displace(&stored);
-        let before = (stored.job.state, stored.job.run_at);
+        let standing = |job: &JobRecord| (job.state, job.run_at, job.held);
+        let before = standing(&stored.job);
         let answer = change(&mut stored);
         self.place(&stored);
-        if (stored.job.state, stored.job.run_at) != before {
+        if standing(&stored.job) != before {
             self.tell_of(&stored.job);
         }
         self.jobs.insert(id, stored);
@@ -194,10 +220,12 @@ impl Inner {
                 Some(places) => _ = places.insert(place_of(stored)),
                 None => _ = queue.available.insert(job.kind.as_str().into(), BTreeSet::from([place_of(stored)])),
             },
+            State::Scheduled if job.held => {}
             State::Scheduled | State::Retryable => _ = self.waiting.insert((job.run_at, job.id)),
             State::Running => _ = self.held_by(job.worker).insert(job.id),
             _ => _ = self.ended.entry(job.state).or_default().insert((end_of(job), job.id)),
         }
+        self.join_lane(stored);
     }
 
     fn displace(&mut self, stored: &Stored) {
@@ -213,10 +241,12 @@ impl Inner {
                     }
                 }
             }
+            State::Scheduled if job.held => {}
             State::Scheduled | State::Retryable => _ = self.waiting.remove(&(job.run_at, job.id)),
             State::Running => _ = self.held_by(job.worker).remove(&job.id),
             _ => _ = self.ended.entry(job.state).or_default().remove(&(end_of(job), job.id)),
         }
+        self.leave_lane(stored);
     }
 
     fn held_by(&mut self, worker: Option<WorkerId>) -> &mut BTreeSet<JobId> {

@@ -21,6 +21,7 @@ impl Inner {
         match lifecycle::cancel(state) {
             Cancellation::Now => self.change(id, |stored| {
                 stored.job.state = State::Cancelled;
+                stored.job.held = false;
                 stored.job.finished_at = Some(now);
                 State::Cancelled
             }),
@@ -41,9 +42,15 @@ impl Inner {
         let Some(allowed) = lifecycle::retry(job.state, job.attempt, job.max_attempts) else {
             return Some(job.state);
         };
+        let enters = job.state.is_final();
+        let held = if enters { job.lane.as_ref().is_some_and(|lane| self.is_full(lane)) } else { job.held };
+        self.last += u64::from(enters);
+        let last = self.last;
         self.change(id, |stored| {
+            stored.turn = if enters { last } else { stored.turn };
             let job = &mut stored.job;
-            job.state = State::Available;
+            job.held = held;
+            job.state = lifecycle::waits(held, false);
             job.max_attempts = allowed;
             job.run_at = now;
             job.finished_at = None;
@@ -54,8 +61,8 @@ impl Inner {
 
     fn reschedule(&mut self, id: JobId, wait: Duration) -> Option<State> {
         let run_at = self.now().after(wait);
-        let before = self.jobs.get(&id)?.job.state;
-        let Some(state) = lifecycle::reschedule(before, wait) else { return Some(before) };
+        let job = &self.jobs.get(&id)?.job;
+        let Some(state) = lifecycle::reschedule(job.state, job.held, wait) else { return Some(job.state) };
         self.change(id, |stored| {
             stored.job.state = state;
             stored.job.run_at = run_at;

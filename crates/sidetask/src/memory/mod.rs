@@ -2,6 +2,7 @@
 
 mod enqueue;
 mod inner;
+mod lane;
 mod manage;
 mod work;
 
