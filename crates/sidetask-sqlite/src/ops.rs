@@ -4,4 +4,5 @@ pub(crate) mod claim;
 pub(crate) mod control;
 pub(crate) mod enqueue;
 pub(crate) mod finish;
+pub(crate) mod lane;
 pub(crate) mod worker;

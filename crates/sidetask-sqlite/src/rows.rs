@@ -4,11 +4,11 @@
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::{Deserialize, Serialize};
-use sidetask_core::{AttemptError, JobId, JobRecord, Json, Progress, State, Timestamp, WorkerId};
+use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, WorkerId};
 
 /// The columns that [`record`] reads, in its order.
 pub(crate) const COLUMNS: &str = "id, kind, queue, state, attempt, max_attempts, priority, args, output, progress, \
-     errors, key, cancel_requested, worker, created_at, run_at, attempted_at, finished_at";
+     errors, key, cancel_requested, worker, created_at, run_at, attempted_at, finished_at, lane, width, held";
 
 pub(crate) fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     let time = |at: usize| row.get::<_, Option<i64>>(at).map(|time| time.map(Timestamp::from_micros));
@@ -27,6 +27,8 @@ pub(crate) fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     job.run_at = time(15)?.unwrap_or(created_at);
     job.attempted_at = time(16)?;
     job.finished_at = time(17)?;
+    job.lane = lane(row, 18)?;
+    job.held = job.state == State::Scheduled && row.get_ref(20)? != ValueRef::Null;
     Ok(job)
 }
 
@@ -43,6 +45,16 @@ fn bytes(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<[u8; 16]>> {
         ValueRef::Blob(bytes) => bytes.try_into().ok(),
         _ => None,
     })
+}
+
+/// A lane, of which the width stands in the next column.
+pub(crate) fn lane(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Lane>> {
+    let Some(name) = optional_text(row, at)? else { return Ok(None) };
+    Ok(Some(Lane { name: name.into(), width: width(row, at + 1)? }))
+}
+
+pub(crate) fn width(row: &Row<'_>, at: usize) -> rusqlite::Result<u32> {
+    Ok(row.get::<_, Option<i64>>(at)?.and_then(|width| u32::try_from(width).ok()).unwrap_or(1))
 }
 
 /// An unknown code is of a newer version: such a job is left alone, as one that has ended.

@@ -56,18 +56,26 @@ impl Lent {
 /// Where the jobs are that were claimed here: finishing them then needs no look-up, which took a fifth of the writer's
 /// time. It is a guess that the statement which uses it checks.
 #[derive(Debug, Default)]
-pub(crate) struct Rows(RefCell<HashMap<JobId, (i64, Arc<str>)>>);
+pub(crate) struct Rows(RefCell<HashMap<JobId, Row>>);
+
+/// Where a job is, and what is to be kept up when it ends.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) seq: i64,
+    pub(crate) queue: Arc<str>,
+    pub(crate) lane: Option<Arc<str>>,
+}
 
 impl Rows {
     /// Jobs that end elsewhere are never asked for again. When there are too many of them all are forgotten.
     const MOST: usize = 100_000;
 
-    fn remember(&self, id: JobId, seq: i64, queue: Arc<str>) {
+    fn remember(&self, id: JobId, row: Row) {
         let mut rows = self.0.borrow_mut();
         if rows.len() >= Self::MOST {
             rows.clear();
         }
-        rows.insert(id, (seq, queue));
+        rows.insert(id, row);
     }
 }
 
@@ -168,12 +176,12 @@ impl<'a> Unit<'a> {
     }
 
     /// Notes where a claimed job is.
-    pub(crate) fn remember(&self, id: JobId, seq: i64, queue: Arc<str>) {
-        self.rows.remember(id, seq, queue);
+    pub(crate) fn remember(&self, id: JobId, row: Row) {
+        self.rows.remember(id, row);
     }
 
-    /// Where a claimed job was, and its queue.
-    pub(crate) fn recall(&self, id: JobId) -> Option<(i64, Arc<str>)> {
+    /// Where a claimed job was.
+    pub(crate) fn recall(&self, id: JobId) -> Option<Row> {
         self.rows.0.borrow_mut().remove(&id)
     }
 

@@ -5,7 +5,7 @@ use rusqlite::params;
 use sidetask_core::{Claim, Claimed, Error, Json, Kinds, State, Timestamp, Token, Want, WorkerId};
 
 use crate::rows;
-use crate::unit::Unit;
+use crate::unit::{Row, Unit};
 
 /// The inner error is the answer to a worker that is not known.
 pub(crate) fn claim(unit: &mut Unit<'_>, claim: &Claim) -> rusqlite::Result<Result<Vec<Claimed>, Error>> {
@@ -35,8 +35,8 @@ fn claim_from(
 ) -> rusqlite::Result<()> {
     let queue = unit.name(&want.queue);
     for seq in candidates(unit, kinds, want)? {
-        let job = take(unit, worker, &queue, seq)?;
-        unit.remember(job.token.job, seq, Arc::clone(&queue));
+        let (job, lane) = take(unit, worker, &queue, seq)?;
+        unit.remember(job.token.job, Row { seq, queue: Arc::clone(&queue), lane });
         claimed.push(job);
         unit.moved(&queue, Some(State::Available), Some(State::Running));
     }
@@ -61,16 +61,22 @@ fn candidates(unit: &Unit<'_>, kinds: &Kinds, want: &Want) -> rusqlite::Result<V
     Ok(chosen)
 }
 
-fn take(unit: &Unit<'_>, worker: WorkerId, queue: &Arc<str>, seq: i64) -> rusqlite::Result<Claimed> {
+/// Answers the job's lane as well.
+fn take(
+    unit: &Unit<'_>,
+    worker: WorkerId,
+    queue: &Arc<str>,
+    seq: i64,
+) -> rusqlite::Result<(Claimed, Option<Arc<str>>)> {
     unit.statement(
         "UPDATE sidetask_jobs
          SET state = 2, attempt = attempt + 1, fence = fence + 1, worker = ?2, attempted_at = ?3, cancel_requested = 0
          WHERE seq = ?1
-         RETURNING id, attempt, fence, kind, args, max_attempts, timeout, run_at",
+         RETURNING id, attempt, fence, kind, args, max_attempts, timeout, run_at, lane",
     )?
     .query_row(params![seq, worker.as_bytes(), unit.now.as_micros()], |row| {
         let timeout: Option<i64> = row.get(6)?;
-        Ok(Claimed {
+        let claimed = Claimed {
             token: Token {
                 job: rows::job_id(row, 0)?,
                 attempt: rows::number(row, 1)?,
@@ -83,6 +89,7 @@ fn take(unit: &Unit<'_>, worker: WorkerId, queue: &Arc<str>, seq: i64) -> rusqli
             max_attempts: rows::number(row, 5)?,
             timeout: timeout.map(|micros| Duration::from_micros(micros.unsigned_abs())),
             run_at: Timestamp::from_micros(row.get(7)?),
-        })
+        };
+        Ok((claimed, rows::optional_text(row, 8)?.map(Arc::from)))
     })
 }

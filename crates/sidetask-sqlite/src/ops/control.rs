@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use sidetask_core::lifecycle::{self, Cancellation};
-use sidetask_core::{Change, Event, JobId, Promoted, Purge, State, Timestamp};
+use sidetask_core::{Change, Event, JobId, Lane, Promoted, Purge, State, Timestamp};
 
+use super::lane;
 use crate::rows;
 use crate::unit::Unit;
 
@@ -27,29 +28,39 @@ struct Row {
     state: State,
     attempt: u32,
     max_attempts: u32,
+    lane: Option<Lane>,
+    /// Its place among those held in its lane.
+    held: Option<i64>,
 }
 
 fn find(unit: &Unit<'_>, id: JobId) -> rusqlite::Result<Option<Row>> {
-    unit.statement("SELECT seq, queue, state, attempt, max_attempts FROM sidetask_jobs WHERE id = ?1")?
-        .query_row(params![id.as_bytes()], |row| {
-            Ok(Row {
-                seq: row.get(0)?,
-                queue: rows::text(row, 1)?,
-                state: rows::state(row, 2)?,
-                attempt: rows::number(row, 3)?,
-                max_attempts: rows::number(row, 4)?,
-            })
+    unit.statement(
+        "SELECT seq, queue, state, attempt, max_attempts, lane, width, held FROM sidetask_jobs WHERE id = ?1",
+    )?
+    .query_row(params![id.as_bytes()], |row| {
+        Ok(Row {
+            seq: row.get(0)?,
+            queue: rows::text(row, 1)?,
+            state: rows::state(row, 2)?,
+            attempt: rows::number(row, 3)?,
+            max_attempts: rows::number(row, 4)?,
+            lane: rows::lane(row, 5)?,
+            held: row.get(7)?,
         })
-        .optional()
+    })
+    .optional()
 }
 
 fn cancel(unit: &mut Unit<'_>, id: JobId, job: &Row) -> rusqlite::Result<State> {
     Ok(match lifecycle::cancel(job.state) {
         Cancellation::Now => {
-            unit.statement("UPDATE sidetask_jobs SET state = 5, finished_at = ?2 WHERE seq = ?1")?
+            unit.statement("UPDATE sidetask_jobs SET state = 5, held = NULL, finished_at = ?2 WHERE seq = ?1")?
                 .execute(params![job.seq, unit.now.as_micros()])?;
             unit.moved(&job.queue, Some(job.state), Some(State::Cancelled));
             unit.event(Event::Finished { id, state: State::Cancelled });
+            if let Some(lane) = &job.lane {
+                lane::let_in(unit, &lane.name)?;
+            }
             State::Cancelled
         }
         Cancellation::Request => {
@@ -66,18 +77,23 @@ fn retry(unit: &mut Unit<'_>, job: &Row) -> rusqlite::Result<State> {
     let Some(max_attempts) = lifecycle::retry(job.state, job.attempt, job.max_attempts) else {
         return Ok(job.state);
     };
+    let held = match &job.lane {
+        Some(lane) if job.state.is_final() => lane::enter(unit, lane)?,
+        _ => job.held,
+    };
+    let state = lifecycle::waits(held.is_some(), false);
     unit.statement(
         "UPDATE sidetask_jobs
-         SET state = 1, max_attempts = ?2, run_at = ?3, finished_at = NULL, cancel_requested = 0
+         SET state = ?2, held = ?3, max_attempts = ?4, run_at = ?5, finished_at = NULL, cancel_requested = 0
          WHERE seq = ?1",
     )?
-    .execute(params![job.seq, max_attempts, unit.now.as_micros()])?;
-    unit.moved(&job.queue, Some(job.state), Some(State::Available));
-    Ok(State::Available)
+    .execute(params![job.seq, state.code(), held, max_attempts, unit.now.as_micros()])?;
+    unit.moved(&job.queue, Some(job.state), Some(state));
+    Ok(state)
 }
 
 fn reschedule(unit: &mut Unit<'_>, job: &Row, wait: Duration) -> rusqlite::Result<State> {
-    let Some(state) = lifecycle::reschedule(job.state, false, wait) else { return Ok(job.state) };
+    let Some(state) = lifecycle::reschedule(job.state, job.held.is_some(), wait) else { return Ok(job.state) };
     unit.statement("UPDATE sidetask_jobs SET state = ?2, run_at = ?3 WHERE seq = ?1")?.execute(params![
         job.seq,
         state.code(),
@@ -104,7 +120,7 @@ pub(crate) fn promote(unit: &mut Unit<'_>, limit: usize) -> rusqlite::Result<Pro
     let now = unit.now.as_micros();
     let due: Vec<(i64, String, State)> = unit
         .statement(
-            "SELECT seq, queue, state FROM sidetask_jobs WHERE state IN (0, 3) AND run_at <= ?1
+            "SELECT seq, queue, state FROM sidetask_jobs WHERE state IN (0, 3) AND held IS NULL AND run_at <= ?1
              ORDER BY run_at, seq LIMIT ?2",
         )?
         .query_map(params![now, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
@@ -116,7 +132,9 @@ pub(crate) fn promote(unit: &mut Unit<'_>, limit: usize) -> rusqlite::Result<Pro
         unit.moved(queue, Some(*state), Some(State::Available));
     }
     let next: Option<i64> = unit
-        .statement("SELECT run_at FROM sidetask_jobs WHERE state IN (0, 3) ORDER BY run_at, seq LIMIT 1")?
+        .statement(
+            "SELECT run_at FROM sidetask_jobs WHERE state IN (0, 3) AND held IS NULL ORDER BY run_at, seq LIMIT 1",
+        )?
         .query_row([], |row| row.get(0))
         .optional()?;
     Ok(Promoted { moved: due.len(), next_in: next.map(|due| Timestamp::from_micros(due).since(unit.now)) })

@@ -1,10 +1,11 @@
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
-use sidetask_core::{Claimed, Enqueued, JobId, NewJob, Slot, State, Timestamp, Token, WorkerId};
+use sidetask_core::{Claimed, Enqueued, JobId, NewJob, Slot, State, Timestamp, Token, WorkerId, lifecycle};
 
+use super::lane;
 use crate::rows;
-use crate::unit::Unit;
+use crate::unit::{Row, Unit};
 
 /// Whether a new job may go straight to a worker's free slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,21 +24,23 @@ fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite
         return Ok(Enqueued { id, existed: true });
     }
     let (run_at, later) = job.when.due(unit.now);
+    let held = job.lane.as_ref().map(|lane| lane::enter(unit, lane)).transpose()?.flatten();
     let id = job.id.unwrap_or_else(|| unit.ids.job(unit.now));
+    let waits = lifecycle::waits(held.is_some(), later);
     let slot = match hand_off {
-        HandOff::Allowed if !later => unit.reserve(&job.queue, &job.kind)?,
+        HandOff::Allowed if waits == State::Available => unit.reserve(&job.queue, &job.kind)?,
         _ => None,
     };
-    let state = match slot {
-        _ if later => State::Scheduled,
-        Some(_) => State::Running,
-        None => State::Available,
-    };
-    insert(unit, id, job, run_at, state, slot.as_ref().map(|(worker, _)| *worker))?;
+    let state = if slot.is_some() { State::Running } else { waits };
+    insert(unit, id, job, run_at, state, held, slot.as_ref().map(|(worker, _)| *worker))?;
     unit.moved(&job.queue, None, Some(state));
     if let Some((worker, slot)) = slot {
-        let queue = unit.name(&job.queue);
-        unit.remember(id, unit.conn.last_insert_rowid(), queue);
+        let row = Row {
+            seq: unit.conn.last_insert_rowid(),
+            queue: unit.name(&job.queue),
+            lane: job.lane.as_ref().map(|lane| Arc::from(&*lane.name)),
+        };
+        unit.remember(id, row);
         hand(unit, id, job, run_at, worker, slot);
     }
     Ok(Enqueued { id, existed: false })
@@ -62,6 +65,7 @@ fn insert(
     job: &NewJob,
     run_at: Timestamp,
     state: State,
+    held: Option<i64>,
     worker: Option<WorkerId>,
 ) -> rusqlite::Result<()> {
     let used = u32::from(worker.is_some());
@@ -69,8 +73,8 @@ fn insert(
     unit.statement(
         "INSERT INTO sidetask_jobs
              (id, state, priority, run_at, attempt, max_attempts, fence, worker, queue, kind, timeout, created_at,
-              attempted_at, key, args)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+              attempted_at, key, args, lane, width, held)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
     )?
     .execute(params![
         id.as_bytes(),
@@ -87,6 +91,9 @@ fn insert(
         attempted_at,
         job.key,
         job.args.as_str(),
+        job.lane.as_ref().map(|lane| &*lane.name),
+        job.lane.as_ref().map(|lane| lane.width),
+        held,
     ])?;
     Ok(())
 }

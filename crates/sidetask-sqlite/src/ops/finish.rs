@@ -1,12 +1,12 @@
-use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
 use sidetask_core::{AttemptError, Event, Finish, JobId, Json, ProgressUpdate, State, Token, Verdict, WorkerId};
 
+use super::lane;
 use crate::rows;
-use crate::unit::Unit;
+use crate::unit::{Row, Unit};
 
 /// What of a job decides where it goes, and what is kept as it goes there.
 pub(crate) struct Held {
@@ -16,11 +16,13 @@ pub(crate) struct Held {
     pub(crate) standing: Standing,
     pub(crate) max_attempts: u32,
     pub(crate) worker: Option<WorkerId>,
+    lane: Option<String>,
     fence: u64,
     errors: Option<String>,
 }
 
-pub(crate) const HELD: &str = "seq, id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors";
+pub(crate) const HELD: &str =
+    "seq, id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors, lane";
 
 impl Held {
     pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
@@ -37,6 +39,7 @@ impl Held {
             worker: rows::worker_id(row, 7)?,
             fence: row.get::<_, i64>(8)?.unsigned_abs(),
             errors: rows::optional_text(row, 9)?,
+            lane: rows::optional_text(row, 10)?,
         })
     }
 
@@ -54,9 +57,9 @@ pub(crate) fn finish(unit: &mut Unit<'_>, finishes: &[Finish]) -> rusqlite::Resu
 
 fn finish_one(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict> {
     if let Outcome::Completed(output) = &finish.outcome
-        && let Some(queue) = complete(unit, &finish.token, output)?
+        && let Some(row) = complete(unit, &finish.token, output)?
     {
-        settled(unit, &queue, finish.token.job, State::Completed);
+        settled(unit, &row.queue, row.lane.as_deref(), finish.token.job, State::Completed)?;
         return Ok(Verdict::Accepted(State::Completed));
     }
     let held = unit
@@ -73,9 +76,9 @@ fn finish_one(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict>
 }
 
 /// The common case in one statement: what [`lifecycle::next`] says of a completed attempt that nobody asked to stop, of
-/// a job that was claimed here. Answers its queue; `None` where the case is another one.
-fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<Option<Arc<str>>> {
-    let Some((seq, queue)) = unit.recall(token.job) else { return Ok(None) };
+/// a job that was claimed here. Answers where it is; `None` where the case is another one.
+fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<Option<Row>> {
+    let Some(row) = unit.recall(token.job) else { return Ok(None) };
     let changed = unit
         .statement(
             "UPDATE sidetask_jobs SET state = 4, worker = NULL, output = ?6, finished_at = ?7
@@ -83,7 +86,7 @@ fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<O
                  AND cancel_requested = 0",
         )?
         .execute(params![
-            seq,
+            row.seq,
             token.job.as_bytes(),
             fence(token),
             token.attempt,
@@ -91,7 +94,7 @@ fn complete(unit: &Unit<'_>, token: &Token, output: &Json) -> rusqlite::Result<O
             output.as_str(),
             unit.now.as_micros()
         ])?;
-    Ok((changed == 1).then_some(queue))
+    Ok((changed == 1).then_some(row))
 }
 
 /// SQLite's integers have a sign. A fence counts claims, and never gets near it.
@@ -109,7 +112,7 @@ pub(crate) fn end(
     let policy = Policy { max_attempts: held.max_attempts, retry_in };
     let Some(next) = lifecycle::next(held.standing, outcome, policy, unit.now) else { return Ok(None) };
     write(unit, held, outcome, &next)?;
-    settled(unit, &held.queue, held.id, next.state);
+    settled(unit, &held.queue, held.lane.as_deref(), held.id, next.state)?;
     Ok(Some(next.state))
 }
 
@@ -141,11 +144,13 @@ fn write(unit: &Unit<'_>, held: &Held, outcome: &Outcome, next: &Transition) -> 
     Ok(())
 }
 
-fn settled(unit: &mut Unit<'_>, queue: &str, id: JobId, state: State) {
+fn settled(unit: &mut Unit<'_>, queue: &str, lane: Option<&str>, id: JobId, state: State) -> rusqlite::Result<()> {
     unit.moved(queue, Some(State::Running), Some(state));
     if state.is_final() {
         unit.event(Event::Finished { id, state });
+        lane.map_or(Ok(()), |lane| lane::let_in(unit, lane))?;
     }
+    Ok(())
 }
 
 pub(crate) fn progress(unit: &mut Unit<'_>, updates: &[ProgressUpdate]) -> rusqlite::Result<Vec<Verdict>> {
