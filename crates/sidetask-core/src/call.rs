@@ -388,7 +388,7 @@ pub struct NewJob {
     pub id: Option<JobId>,
     /// The lane that bounds how many are under way at once.
     pub lane: Option<Lane>,
-    /// The tick of a schedule that it is for.
+    /// The tick of a schedule that it is for, which has one job at most.
     pub tick: Option<Tick>,
     /// Where a client that dispatches sends it, see [`Call::to`]. Stores take no notice.
     pub to: Option<Cow<'static, str>>,
@@ -443,8 +443,35 @@ impl Lane {
 pub struct Tick {
     /// The schedule's name: 1 to 256 bytes.
     pub schedule: String,
-    /// The time. Those of one schedule are stored in their order: none at or before the last one stored.
+    /// The time. Those of one schedule are taken in their order: none at or before the last one taken.
     pub at: Timestamp,
+    /// It is made up for later. Where the store does not know the schedule yet, such a tick is only recorded and no job
+    /// stored, so that a first deployment at noon does not run last night's tick.
+    pub missed: bool,
+}
+
+impl Tick {
+    /// What a store does with a job of this tick. `last` is what it keeps of the schedule: the last tick taken, and the
+    /// job that was answered for it.
+    pub fn verdict(&self, last: Option<(Timestamp, JobId)>) -> TickVerdict {
+        match last {
+            Some((at, job)) if self.at <= at => TickVerdict::Taken(job),
+            None if self.missed => TickVerdict::OnlyRecord,
+            _ => TickVerdict::Store,
+        }
+    }
+}
+
+/// What becomes of a job with a tick, see [`Tick::verdict`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a store must carry out every verdict, and a new one must stop it")]
+pub enum TickVerdict {
+    /// The tick, or a later one, was taken: nothing is stored, and this job is the answer, as one that existed.
+    Taken(JobId),
+    /// The tick is recorded with [`JobId::NIL`], which is the answer, as one that existed. No job is stored.
+    OnlyRecord,
+    /// The job is stored as any other, and the tick recorded with what is answered for it.
+    Store,
 }
 
 /// Adds what is wrong with a name to `faults`.

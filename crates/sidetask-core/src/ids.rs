@@ -59,6 +59,11 @@ macro_rules! id {
 id!(JobId, "job");
 id!(WorkerId, "worker");
 
+impl JobId {
+    /// The id of no job: all bytes are zero. No source makes it.
+    pub const NIL: Self = Self::from_bytes([0; 16]);
+}
+
 /// Makes ids that sort in the order in which they were made, at times that a [`Clock`](crate::Clock) gave.
 ///
 /// They are made as RFC 9562 says in section 6.2, method 2 ("monotonic random"): within a millisecond the random part

@@ -29,7 +29,7 @@ mod store;
 mod task_error;
 
 pub use backoff::Backoff;
-pub use call::{Call, Lane, NewJob, TaskOptions, Tick, When};
+pub use call::{Call, Lane, NewJob, TaskOptions, Tick, TickVerdict, When};
 pub use cancel::CancelToken;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::{Context, Deadline};

@@ -44,8 +44,12 @@ pub trait Store: Any + std::fmt::Debug + Send + Sync {
     /// the same transaction: each then [`waits`](crate::lifecycle::waits) as any other, and is told of as such. They are
     /// held in the order in which they came to be so. How many are under way is counted from the jobs.
     ///
-    /// One with a [tick](NewJob::tick) adds nothing where its schedule's last tick, which the store keeps for good, is as
-    /// late, and answers the job of that.
+    /// A job with a [tick](NewJob::tick) is judged by [`Tick::verdict`](crate::Tick::verdict) before anything else, in
+    /// the transaction that stores it. For each schedule the store keeps, for good and whatever is purged, the last tick
+    /// taken and the job answered for it. A tick at or before that one adds nothing and answers that job, which may be
+    /// gone; a missed tick of a schedule that the store does not know is recorded with [`JobId::NIL`], and no job is
+    /// stored. Any other is taken: the job is stored as one without a tick would be, and the tick recorded with what is
+    /// answered, also where that is another job, which the id or the key found.
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error>;
 
     /// Makes a worker known, its lease beginning now. It stays known until it leaves, or until a rescue finds that its
@@ -140,9 +144,10 @@ pub struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct Enqueued {
-    /// The job: the new one, or the one that was there.
+    /// The job: the new one, or the one that was there. [`JobId::NIL`] where a tick was only recorded.
     pub id: JobId,
-    /// Whether one with the same id, or the same kind and key, was there.
+    /// Whether nothing was stored, since one with the same id, or the same kind and key, was there, or since the tick was
+    /// taken or only recorded.
     pub existed: bool,
 }
 

@@ -25,6 +25,7 @@ pub mod reschedule;
 pub mod rescue;
 pub mod retry;
 pub mod stats;
+pub mod tick;
 
 use std::future::Future;
 use std::time::Duration;
@@ -46,6 +47,10 @@ macro_rules! __for_each_behaviour {
                 makes_one_job_of_a_key_under_contention frees_the_key_of_a_purged_job keeps_a_given_id
                 finds_the_id_in_every_state finds_the_id_within_the_batch finds_the_id_before_the_key
                 makes_one_job_of_an_id_under_contention frees_the_id_of_a_purged_job reads_its_own_clock;
+            tick: stores_a_tick_once answers_the_recorded_job never_goes_back survives_the_purge_of_its_job
+                only_records_a_missed_tick_of_an_unknown_schedule makes_up_a_missed_tick_of_a_known_schedule
+                one_job_under_contention keeps_schedules_apart later_ticks_within_one_batch
+                records_the_job_that_the_id_or_key_found comes_before_the_id_and_the_key;
             claim: takes_in_order keeps_the_order_across_claims orders_by_storing_whatever_the_ids limits_by_queue
                 may_give_nothing passes_over_unknown_kinds mixes_kinds_in_order writes_down_the_holder
                 counts_attempts_and_fences refuses_an_unknown_worker never_shares_a_job takes_jobs_with_damaged_arguments;

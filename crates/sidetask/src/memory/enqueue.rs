@@ -1,11 +1,28 @@
-use sidetask_core::{Enqueued, JobId, JobRecord, NewJob, Slot, Slots, State, Timestamp, WorkerId, lifecycle};
+use sidetask_core::{
+    Enqueued, JobId, JobRecord, NewJob, Slot, Slots, State, Tick, TickVerdict, Timestamp, WorkerId, lifecycle,
+};
 
 use super::inner::{Inner, Stored};
 
 impl Inner {
     pub(super) fn enqueue(&mut self, jobs: Vec<NewJob>) -> Vec<Enqueued> {
         let now = self.now();
-        jobs.into_iter().map(|job| self.enqueue_one(job, now)).collect()
+        let enqueue = |mut job: NewJob| match job.tick.take() {
+            Some(tick) => self.enqueue_tick(tick, job, now),
+            None => self.enqueue_one(job, now),
+        };
+        jobs.into_iter().map(enqueue).collect()
+    }
+
+    /// Stores the job of a tick, where the schedule is not that far already.
+    fn enqueue_tick(&mut self, tick: Tick, job: NewJob, now: Timestamp) -> Enqueued {
+        let answer = match tick.verdict(self.schedules.get(&tick.schedule).copied()) {
+            TickVerdict::Taken(id) => return Enqueued { id, existed: true },
+            TickVerdict::OnlyRecord => Enqueued { id: JobId::NIL, existed: true },
+            TickVerdict::Store => self.enqueue_one(job, now),
+        };
+        self.schedules.insert(tick.schedule, (tick.at, answer.id));
+        answer
     }
 
     fn enqueue_one(&mut self, job: NewJob, now: Timestamp) -> Enqueued {

@@ -21,6 +21,8 @@ pub(super) struct Inner {
     /// The last number that was given to a job.
     pub(super) last: u64,
     pub(super) keys: HashMap<(String, String), JobId>,
+    /// The last tick taken of each schedule, and the job answered for it.
+    pub(super) schedules: HashMap<String, (Timestamp, JobId)>,
     pub(super) queues: BTreeMap<String, Queue>,
     /// The scheduled and retryable jobs that are not held, by the time at which they are due.
     pub(super) waiting: BTreeSet<(Timestamp, JobId)>,
@@ -85,6 +87,7 @@ impl Inner {
             jobs: BTreeMap::new(),
             last: 0,
             keys: HashMap::new(),
+            schedules: HashMap::new(),
             queues: BTreeMap::new(),
             waiting: BTreeSet::new(),
             ended: BTreeMap::new(),
