@@ -8,8 +8,11 @@ use sidetask_core::Error;
 use crate::error::explain;
 
 /// Numbered from 1. A migration that was released is never changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_jobs.sql"), include_str!("../migrations/0002_lanes.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_jobs.sql"),
+    include_str!("../migrations/0002_lanes.sql"),
+    include_str!("../migrations/0003_schedules.sql"),
+];
 
 /// The version that this crate writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();

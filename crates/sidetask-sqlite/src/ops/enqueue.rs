@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
-use sidetask_core::{Claimed, Enqueued, JobId, NewJob, Slot, State, Timestamp, Token, WorkerId, lifecycle};
+use sidetask_core::{
+    Claimed, Enqueued, JobId, NewJob, Slot, State, Tick, TickVerdict, Timestamp, Token, WorkerId, lifecycle,
+};
 
 use super::lane;
 use crate::rows;
@@ -16,7 +18,30 @@ pub(crate) enum HandOff {
 }
 
 pub(crate) fn enqueue(unit: &mut Unit<'_>, jobs: &[NewJob], hand_off: HandOff) -> rusqlite::Result<Vec<Enqueued>> {
-    jobs.iter().map(|job| enqueue_one(unit, job, hand_off)).collect()
+    let enqueue = |job: &NewJob| match &job.tick {
+        Some(tick) => enqueue_tick(unit, tick, job, hand_off),
+        None => enqueue_one(unit, job, hand_off),
+    };
+    jobs.iter().map(enqueue).collect()
+}
+
+/// Stores the job of a tick, where the schedule is not that far already.
+fn enqueue_tick(unit: &mut Unit<'_>, tick: &Tick, job: &NewJob, hand_off: HandOff) -> rusqlite::Result<Enqueued> {
+    let last = unit
+        .statement("SELECT last_tick, job FROM sidetask_schedules WHERE name = ?1")?
+        .query_row(params![tick.schedule], |row| Ok((Timestamp::from_micros(row.get(0)?), rows::job_id(row, 1)?)))
+        .optional()?;
+    let answer = match tick.verdict(last) {
+        TickVerdict::Taken(id) => return Ok(Enqueued { id, existed: true }),
+        TickVerdict::OnlyRecord => Enqueued { id: JobId::NIL, existed: true },
+        TickVerdict::Store => enqueue_one(unit, job, hand_off)?,
+    };
+    unit.statement(
+        "INSERT INTO sidetask_schedules (name, last_tick, job) VALUES (?1, ?2, ?3)
+         ON CONFLICT (name) DO UPDATE SET last_tick = excluded.last_tick, job = excluded.job",
+    )?
+    .execute(params![tick.schedule, tick.at.as_micros(), answer.id.as_bytes()])?;
+    Ok(answer)
 }
 
 fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite::Result<Enqueued> {
