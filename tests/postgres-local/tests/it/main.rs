@@ -1,0 +1,4 @@
+//! Starting, killing and losing servers.
+
+mod parent;
+mod server;
