@@ -13,9 +13,11 @@ mod build_time;
 mod checks;
 mod fuzz;
 mod metadata;
+mod postgres;
 mod steps;
 mod suites;
 mod tools;
+mod venv;
 
 use steps::Step;
 
@@ -33,7 +35,8 @@ const CHORES: &[Chore] = &[
         usage: "test",
         about: "run every test, with all the set-up that it needs",
         details: "Runs the tests through cargo-nextest, which it installs if it is missing, then the documentation's \
-                  examples. The tests of the AWS parts need what `set-up` installs, which comes first.",
+                  examples. What `set-up` installs comes first. All tests share one PostgreSQL, which is started for them, \
+                  unless `DATABASE_URL` names another.",
         run: |arguments| {
             none(arguments)?;
             steps::run(suites::all())
@@ -41,15 +44,20 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "set-up",
-        usage: "set-up",
-        about: "install what the AWS tests and examples need",
-        details: "Installs moto, Zappa, cfn-lint, boto3 and AWS's Runtime Interface Emulator, all of pinned versions, in a \
-                  Python environment of their own below the target directory. It needs Python, and a network where they \
-                  are not there yet.",
-        run: |arguments| {
-            none(arguments)?;
-            aws::set_up().run().map(drop)
-        },
+        usage: "set-up [aws|postgres]",
+        about: "install what tests and examples need besides Rust",
+        details: "Installs moto, Zappa, cfn-lint, boto3 and AWS's Runtime Interface Emulator, and a PostgreSQL where the \
+                  machine has none of 14 or later, all of pinned versions, in Python environments of their own below the \
+                  target directory. It needs Python, and a network where they are not there yet.",
+        run: set_up,
+    },
+    Chore {
+        name: "postgres",
+        usage: "postgres -- COMMAND ..",
+        about: "run a command beside a throwaway PostgreSQL",
+        details: "Starts a server with empty data, tells the command of it by `DATABASE_URL` and \
+                  `SIDETASK_TEST_POSTGRES`, and removes it when the command has ended.",
+        run: postgres::run,
     },
     Chore {
         name: "ci",
@@ -150,6 +158,16 @@ fn none(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+fn set_up(arguments: &[String]) -> Result<()> {
+    let steps = match arguments {
+        [] => vec![aws::set_up(), postgres::set_up()],
+        [name] if name == "aws" => vec![aws::set_up()],
+        [name] if name == "postgres" => vec![postgres::set_up()],
+        _ => bail!("there is `aws`, `postgres`, or nothing for both, but not `{}`", arguments.join(" ")),
+    };
+    steps.into_iter().try_for_each(|step| step.run().map(drop))
+}
+
 fn ci() -> Vec<Step> {
     let mut steps = vec![
         checks::toolchain(),
@@ -224,6 +242,8 @@ mod tests {
         assert!(run_with(&["bench", "postgres"]).contains("`aws`, `embedded`, `response`"));
         assert!(run_with(&["bench"]).contains("which benchmark"));
         assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
+        assert!(run_with(&["set-up", "mysql"]).contains("`postgres`"));
+        assert!(run_with(&["postgres", "--"]).contains("COMMAND"));
     }
 
     #[test]

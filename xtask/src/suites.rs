@@ -1,7 +1,7 @@
 //! What `cargo xtask test` runs: first what the tests need, then the tests.
 
 use crate::steps::{Step, cargo, succeed};
-use crate::{aws, tools};
+use crate::{aws, postgres, tools};
 
 /// The set-up and every suite, in order.
 pub(crate) fn all() -> Vec<Step> {
@@ -11,7 +11,7 @@ pub(crate) fn all() -> Vec<Step> {
 }
 
 fn set_up() -> Vec<Step> {
-    vec![aws::set_up(), tools::NEXTEST.step()]
+    vec![aws::set_up(), postgres::set_up(), tools::NEXTEST.step()]
 }
 
 fn suites() -> Vec<Step> {
@@ -19,10 +19,13 @@ fn suites() -> Vec<Step> {
         // Nextest runs no documentation tests.
         Step::cargo("doc tests", &["test", "--doc", "--workspace"]),
         Step::check("tests", || {
-            // Each test is a process of its own, and moto takes seconds to start.
+            // Each test is a process of its own, and servers take seconds to start.
             let (_moto, endpoint) = aws::Moto::start()?;
+            let postgres = postgres::start()?;
             eprintln!("==> tests: cargo nextest run --workspace");
-            succeed(cargo().args(["nextest", "run", "--workspace"]).env("SIDETASK_TEST_MOTO", endpoint))?;
+            let mut nextest = cargo();
+            nextest.args(["nextest", "run", "--workspace"]).env("SIDETASK_TEST_MOTO", endpoint);
+            succeed(nextest.envs(postgres.as_ref().map(postgres::variable)))?;
             Ok("all passed".to_owned())
         }),
     ]

@@ -1,0 +1,1 @@
+//! What is tested against a real PostgreSQL. The tests are in `tests/it`.

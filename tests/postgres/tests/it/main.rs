@@ -1,0 +1,3 @@
+//! Tests against a real PostgreSQL, and with faults between it and us.
+
+mod shared;

