@@ -17,6 +17,7 @@ pub mod lane;
 pub mod lane_by_hand;
 pub mod list;
 pub mod model;
+mod model_lanes;
 pub mod pause;
 pub mod progress;
 pub mod promote;

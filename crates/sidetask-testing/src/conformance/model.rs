@@ -1,4 +1,4 @@
-//! Everything at once: random operations, each compared with what the lifecycle says must follow.
+//! Everything at once: random operations, each compared with what the lifecycle and the lanes say must follow.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use sidetask_core::{
     Timestamp, Token, Verdict, When, WorkerId,
 };
 
+use super::model_lanes::Lanes;
 use super::stats::counted;
 use crate::Harness;
 use crate::harness::{KIND, LEASE, RETRY_IN, SECOND, in_queue, picture};
@@ -17,7 +18,7 @@ const RUNS: u64 = 200;
 const STEPS: usize = 30;
 
 /// Whatever is done in whatever order, each job stands where the lifecycle puts it, nothing else changes, a fence is
-/// finished at most once, and the counts agree. A failure names its seed.
+/// finished at most once, lanes let in whom they should, and the counts agree. A failure names its seed.
 pub async fn follows_the_lifecycle_whatever_happens(h: Harness) {
     for seed in 0..RUNS {
         let mut run = Run::begin(&h, seed).await;
@@ -29,7 +30,7 @@ pub async fn follows_the_lifecycle_whatever_happens(h: Harness) {
 }
 
 /// What must be true of a job after a step; what is not named here must not have changed.
-type Expected = HashMap<JobId, (State, u32)>;
+pub(super) type Expected = HashMap<JobId, (State, u32)>;
 
 struct Run<'a> {
     h: &'a Harness,
@@ -44,6 +45,7 @@ struct Run<'a> {
     tokens: Vec<Token>,
     fences: HashMap<JobId, u64>,
     jobs: BTreeMap<JobId, JobRecord>,
+    lanes: Lanes,
 }
 
 impl<'a> Run<'a> {
@@ -58,6 +60,7 @@ impl<'a> Run<'a> {
             tokens: Vec::new(),
             fences: HashMap::new(),
             jobs: BTreeMap::new(),
+            lanes: Lanes::default(),
         };
         run.join().await;
         run.enqueue().await;
@@ -85,7 +88,8 @@ impl<'a> Run<'a> {
     }
 
     /// Reads everything, and compares it with what was there and what was to follow.
-    async fn look(&mut self, expected: Expected) {
+    async fn look(&mut self, mut expected: Expected) {
+        self.lanes.follow(&self.jobs, &mut expected, self.h.clock.now());
         let at = &self.at;
         let filter = Filter::all().queue(&self.queue);
         let read = self.h.store.list(filter, Page::first(Page::MOST)).await.unwrap();
@@ -97,6 +101,8 @@ impl<'a> Run<'a> {
                 (None, Some(before)) => assert_eq!(picture(job), picture(before), "{at} {id}"),
                 (None, None) => assert_eq!(job.attempt, 0, "{at} {id}"),
             }
+            assert_eq!(job.held, self.lanes.holds(job), "{at} {job:?}");
+            assert!(!job.held || job.state == State::Scheduled, "{at} {job:?}");
             assert_eq!(job.worker.is_some(), job.state == State::Running, "{at} {job:?}");
             assert_eq!(job.finished_at.is_some(), job.state.is_final(), "{at} {job:?}");
             assert!(job.attempt <= job.max_attempts, "{at} {job:?}");
@@ -135,21 +141,24 @@ impl<'a> Run<'a> {
             let key = self.random.bool().then(|| self.random.u8(0..20).to_string());
             let (priority, max_attempts) = (self.random.i16(0..3), self.random.u32(1..4));
             let key = key.map(|key| format!("{} {key}", self.queue));
-            jobs.push(NewJob { when, key, priority, max_attempts, ..in_queue(&self.queue) });
+            let lane = Lanes::any(&self.queue, &mut self.random);
+            jobs.push(NewJob { when, key, priority, max_attempts, lane, ..in_queue(&self.queue) });
         }
         let mut keys: BTreeMap<String, Option<JobId>> =
             self.jobs.values().filter_map(|job| Some((job.key.clone()?, Some(job.id)))).collect();
         let asked = jobs.clone();
+        let now = self.h.clock.now();
+        let mut expected = Expected::new();
         for (job, answer) in asked.iter().zip(self.h.store.enqueue(jobs).await.unwrap()) {
-            let Some(key) = &job.key else {
-                assert!(!answer.existed, "{}", self.at);
-                continue;
-            };
-            let known = keys.insert(key.clone(), Some(answer.id)).flatten();
-            assert_eq!(answer.existed, known.is_some(), "{} {key}", self.at);
-            assert!(known.is_none_or(|id| id == answer.id), "{} {key}", self.at);
+            let known = job.key.as_ref().and_then(|key| keys.insert(key.clone(), Some(answer.id)).flatten());
+            assert_eq!(answer.existed, known.is_some(), "{} {job:?}", self.at);
+            assert!(known.is_none_or(|id| id == answer.id), "{} {job:?}", self.at);
+            if known.is_none() {
+                let is_held = self.lanes.enter(answer.id, job.lane.as_ref());
+                expected.insert(answer.id, (lifecycle::waits(is_held, job.when.due(now).1), 0));
+            }
         }
-        Expected::new()
+        expected
     }
 
     async fn claim(&mut self) -> Expected {
@@ -209,6 +218,7 @@ impl<'a> Run<'a> {
         let now = self.h.clock.now();
         let mut waiting: Vec<&JobRecord> =
             self.in_state(|state| matches!(state, State::Scheduled | State::Retryable)).collect();
+        waiting.retain(|job| !job.held);
         waiting.sort_by_key(|job| (job.run_at, job.id));
         let due = waiting.iter().filter(|job| job.run_at <= now).count().min(limit);
         // Of several due at the same time any may be left behind.
@@ -254,11 +264,12 @@ impl<'a> Run<'a> {
     async fn retry(&mut self) -> Expected {
         let Some(job) = self.any_job() else { return Expected::new() };
         let allowed = lifecycle::retry(job.state, job.attempt, job.max_attempts);
-        let follows = if allowed.is_some() { State::Available } else { job.state };
+        let is_held = if job.state.is_final() { self.lanes.enter(job.id, job.lane.as_ref()) } else { job.held };
+        let follows = if allowed.is_some() { lifecycle::waits(is_held, false) } else { job.state };
         assert_eq!(self.h.retry(job.id).await, Some(follows), "{}", self.at);
         let after = self.h.job(job.id).await;
         assert_eq!(after.max_attempts, allowed.unwrap_or(job.max_attempts), "{}", self.at);
-        allowed.map(|_| (job.id, (State::Available, job.attempt))).into_iter().collect()
+        allowed.map(|_| (job.id, (follows, job.attempt))).into_iter().collect()
     }
 
     async fn reschedule(&mut self) -> Expected {
