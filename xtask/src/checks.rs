@@ -28,19 +28,25 @@ const FACADE: &str = "sidetask";
 /// The facade must pull fewer crates than this, its own included.
 const TOO_MANY_CRATES: usize = 90;
 
-/// Features of `sidetask-aws` to be linted by themselves: each alone, and what programs are likely to combine.
-const AWS_FEATURES: &[&str] = &[
-    "",
-    "lambda",
-    "sns",
-    "sqs",
-    "dynamodb",
-    "s3",
-    "handler",
-    "lambda,sns,sqs",
-    "lambda,dynamodb",
-    "handler,dynamodb",
-    "handler,dynamodb,s3",
+/// Sets of features to be linted by themselves: each alone, and what programs are likely to combine.
+const FEATURES: &[(&str, &[&str])] = &[
+    (FACADE, &["", "sqlite", "postgres"]),
+    (
+        "sidetask-aws",
+        &[
+            "",
+            "lambda",
+            "sns",
+            "sqs",
+            "dynamodb",
+            "s3",
+            "handler",
+            "lambda,sns,sqs",
+            "lambda,dynamodb",
+            "handler,dynamodb",
+            "handler,dynamodb,s3",
+        ],
+    ),
 ];
 
 /// The Rust in use is the one that `rust-toolchain.toml` names.
@@ -82,15 +88,18 @@ pub(crate) fn weight() -> Step {
     })
 }
 
-/// `sidetask-aws` is without warnings whichever of its features are on. The library alone: dev-dependencies would switch
+/// Crates with features are without warnings whichever of them are on. The libraries alone: dev-dependencies would switch
 /// features on again.
 pub(crate) fn features() -> Step {
     Step::check("clippy, features apart", || {
-        for features in AWS_FEATURES {
-            let library = ["clippy", "--quiet", "--package", "sidetask-aws", "--lib", "--no-default-features"];
+        let sets = FEATURES.iter().flat_map(|(package, sets)| sets.iter().map(move |features| (package, features)));
+        let mut linted = 0;
+        for (package, features) in sets {
+            let library = ["clippy", "--quiet", "--package", package, "--lib", "--no-default-features"];
             succeed(cargo().args(library).args(["--features", features, "--", "-D", "warnings"]))?;
+            linted += 1;
         }
-        Ok(format!("{} sets of features of `sidetask-aws` are without warnings", AWS_FEATURES.len()))
+        Ok(format!("{linted} sets of features are without warnings"))
     })
 }
 

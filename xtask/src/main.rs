@@ -178,11 +178,6 @@ fn ci() -> Vec<Step> {
         tools::DENY.step(),
         Step::cargo("cargo-deny", &["deny", "check", "bans", "licenses", "sources"]),
         Step::cargo("clippy", &["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"]),
-        // The library alone: dev-dependencies would switch features on again.
-        Step::cargo(
-            "clippy, no features",
-            &["clippy", "--package", "sidetask", "--no-default-features", "--lib", "--", "-D", "warnings"],
-        ),
         checks::features(),
         Step::cargo("rustdoc", &["doc", "--no-deps", "--workspace", "--all-features"])
             .env("RUSTDOCFLAGS", "-D warnings"),

@@ -17,14 +17,21 @@ fn set_up() -> Vec<Step> {
 fn suites() -> Vec<Step> {
     vec![
         // Nextest runs no documentation tests.
-        Step::cargo("doc tests", &["test", "--doc", "--workspace"]),
+        Step::cargo("doc tests", &["test", "--doc", "--workspace", "--features", "sidetask/postgres"]),
+        // What the facade says where a store is not built in. All that follows has every store.
+        Step::cargo(
+            "tests, no features",
+            &["nextest", "run", "--package", "sidetask", "--lib", "--no-default-features"],
+        ),
         Step::check("tests", || {
             // Each test is a process of its own, and servers take seconds to start.
             let (_moto, endpoint) = aws::Moto::start()?;
             let postgres = postgres::start()?;
-            eprintln!("==> tests: cargo nextest run --workspace");
+            eprintln!("==> tests: cargo nextest run --workspace --features sidetask/postgres");
             let mut nextest = cargo();
-            nextest.args(["nextest", "run", "--workspace"]).env("SIDETASK_TEST_MOTO", endpoint);
+            nextest
+                .args(["nextest", "run", "--workspace", "--features", "sidetask/postgres"])
+                .env("SIDETASK_TEST_MOTO", endpoint);
             succeed(nextest.envs(postgres.as_ref().map(postgres::variable)))?;
             Ok("all passed".to_owned())
         }),

@@ -30,6 +30,9 @@ impl PostgresOptions {
     /// [`is_url`](Error::is_url): not a URL of PostgreSQL, an unknown option, or a value that is not understood.
     pub fn from_url(url: &str) -> Result<Self, Error> {
         let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        if let Some(option) = query.split('&').find(|option| !option.is_empty() && !option.starts_with("schema=")) {
+            return Err(Error::url(format!("`{option}` is not understood: max_connections, schema")));
+        }
         let config = base.parse().map_err(|error| Error::url("not a URL of PostgreSQL").because(error))?;
         let schema = query.split('&').find_map(|option| option.strip_prefix("schema=")).unwrap_or("sidetask");
         Ok(Self {
@@ -44,6 +47,18 @@ impl PostgresOptions {
             listens: true,
             clock: None,
         })
+    }
+
+    /// How many connections may be open at once. Default: 10.
+    pub const fn max_connections(mut self, connections: usize) -> Self {
+        self.max_connections = connections;
+        self
+    }
+
+    /// How long a connection is waited for. Default: 5 s.
+    pub const fn acquire_timeout(mut self, limit: Duration) -> Self {
+        self.acquire_timeout = limit;
+        self
     }
 
     /// The clock to take times from, for tests. Default: the database's.

@@ -11,6 +11,7 @@ use crate::{Client, MemoryStore, scheme};
 /// |---|---|---|
 /// | `memory:` | this process's memory, a new one each time; nothing survives the process | this crate |
 /// | `sqlite:path` | a SQLite file, relative to the working directory or absolute; made where it is missing | feature `sqlite` (default) |
+/// | `postgres://user:password@host/database` | a schema of a PostgreSQL database, for programs on many machines; its tables are made where they are missing; `postgresql://` is the same | feature `postgres` |
 /// | `lambda:function` | an AWS Lambda function, which runs them | crate `sidetask-aws`, feature `lambda` |
 /// | `sns:topic-arn`, `sqs:queue-url` | an SNS topic, an SQS queue, from where a Lambda function gets and runs them | the same, `sns`, `sqs` |
 ///
@@ -25,7 +26,7 @@ use crate::{Client, MemoryStore, scheme};
 /// where it cannot be opened.
 ///
 /// # Cancel safety
-/// Dropping the future may leave an empty database file, and nothing else.
+/// Dropping the future may leave an empty database file, or tables that were made, and nothing else.
 ///
 /// ```
 /// # async fn example() -> Result<(), sidetask::Error> {
@@ -55,6 +56,7 @@ async fn open(url: &str) -> Result<Backend, Error> {
             Err(Error::url("`sqlite:` names no file: write the path after the colon, such as `sqlite:tasks.db`"))
         }
         "sqlite" => sqlite(url).await,
+        "postgres" | "postgresql" => postgres(scheme, url).await,
         _ => match scheme::find(scheme) {
             Some(found) => found.open(url).await,
             None => Err(unknown(scheme)),
@@ -68,9 +70,6 @@ fn unknown(scheme: &str) -> Error {
             "`{scheme}:` is not in this program: add the crate `sidetask-aws` with its feature `{scheme}`, and name it \
              somewhere (`use sidetask_aws as _;` is enough), since a crate that is not named is not linked"
         )),
-        "postgres" | "postgresql" => {
-            Error::url(format!("`{scheme}:` stores are not in this version yet: use `sqlite:path` or `memory:`"))
-        }
         _ => Error::url(format!(
             "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file or `memory:`{}",
             scheme::names().map(|name| format!(", or `{name}:`")).collect::<String>()
@@ -97,6 +96,19 @@ async fn sqlite(url: &str) -> Result<Backend, Error> {
     Err(Error::url(format!("`{url}` cannot be opened: this build of sidetask lacks the feature `sqlite`; turn it on")))
 }
 
+#[cfg(feature = "postgres")]
+async fn postgres(_: &str, url: &str) -> Result<Backend, Error> {
+    Ok(Backend::Store(Arc::new(sidetask_postgres::PostgresStore::open(url).await?)))
+}
+
+/// The URL stays out of what is said: there may be a password in it.
+#[cfg(not(feature = "postgres"))]
+async fn postgres(scheme: &str, _: &str) -> Result<Backend, Error> {
+    Err(Error::url(format!(
+        "`{scheme}:` stores cannot be opened: this build of sidetask lacks the feature `postgres`; turn it on"
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,7 +123,10 @@ mod tests {
             ("memory:x", "nothing after the colon"),
             ("sqlite:", "sqlite:tasks.db"),
             ("redis://localhost", "`sqlite:path`"),
-            ("postgres://localhost/x", "not in this version yet"),
+            #[cfg(not(feature = "postgres"))]
+            ("postgres://u:secret@localhost/x", "lacks the feature `postgres`"),
+            #[cfg(feature = "postgres")]
+            ("postgresql://localhost/x?pool=3", "max_connections"),
             ("lambda:function", "add the crate `sidetask-aws` with its feature `lambda`"),
             ("sns:arn:aws:sns:eu-west-1:1:t", "add the crate `sidetask-aws` with its feature `sns`"),
             ("sqs:https://sqs/q", "add the crate `sidetask-aws` with its feature `sqs`"),
@@ -119,6 +134,7 @@ mod tests {
             let error = connect(url).await.unwrap_err();
             assert!(error.is_url(), "{url}: {error}");
             assert!(error.to_string().contains(advice), "{url}: {error}");
+            assert!(!error.to_string().contains("secret"), "{url}: {error}");
         }
     }
 }

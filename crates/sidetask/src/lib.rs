@@ -1,4 +1,5 @@
-//! Background tasks: one function, run in this process, on a durable queue in a local file, or where a service has it run.
+//! Background tasks: one function, run in this process, on a durable queue in a local file or in PostgreSQL, or where a
+//! service has it run.
 //!
 //! ```no_run
 //! use sidetask::{Context, TaskError, task};
@@ -26,7 +27,7 @@
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
 //! | send jobs to where others run them, such as AWS Lambda | [`Call::to`], [`Client::enqueue_each`], and the crate `sidetask-aws` |
 //! | call a service no more often than it allows | [`RateLimit`], [`Task::rate_limit`] |
-//! | store a job in a transaction of your own | module `sqlite` |
+//! | store a job in a transaction of your own | module `sqlite`, module `postgres` |
 //! | find async code that blocks its thread | [`stall`] |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
 //! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
@@ -34,7 +35,8 @@
 //!
 //! Jobs are run at least once. A client, its jobs' handles and its worker need a tokio runtime with time enabled.
 //!
-//! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Without it there is `memory:`.
+//! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Feature `postgres` adds `postgres:`
+//! stores and the module `postgres`. Without both there is `memory:`.
 
 mod blocking;
 mod cancel_on_drop;
@@ -43,6 +45,8 @@ mod connect;
 mod executor;
 pub mod memory;
 mod panics;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rate;
 mod runner;
 mod scheme;

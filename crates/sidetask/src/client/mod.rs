@@ -56,9 +56,10 @@ static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
 ///
 /// # What a client that dispatches cannot do
 /// [`cancel`](Self::cancel), [`retry`](Self::retry), [`reschedule`](Self::reschedule), [`list`](Self::list),
-/// [`stats`](Self::stats), [`pause`](Self::pause), [`resume`](Self::resume), [`purge`](Self::purge) and starting a
-/// [`worker`](Self::worker) need a store. They fail with [`is_unsupported`](Error::is_unsupported), as asking about a job
-/// does where the service keeps nothing of it; so does a call that asks for what the service cannot do.
+/// [`stats`](Self::stats), [`pause`](Self::pause), [`resume`](Self::resume), [`purge`](Self::purge),
+/// [`migrate`](Self::migrate) and starting a [`worker`](Self::worker) need a store. They fail with
+/// [`is_unsupported`](Error::is_unsupported), as asking about a job does where the service keeps nothing of it; so does a
+/// call that asks for what the service cannot do.
 ///
 /// # Cancel safety
 /// Dropping a returned future leaves what was asked done or not done, never half done. Waiting ([`Job::output`],
@@ -305,6 +306,18 @@ impl Client {
             return Err(Error::configuration(&[fault]));
         }
         purge(&**self.0.backend.store("purge jobs")?, state, older_than).await
+    }
+
+    /// Brings what is stored to the form that this program writes, where opening the store was told not to
+    /// (`migrate=false` in a PostgreSQL URL); otherwise nothing is left to do. It is durable when this returns.
+    ///
+    /// # Errors
+    /// [`is_unusable`](Error::is_unusable) where a newer program wrote what is there; the store's own.
+    ///
+    /// # Cancel safety
+    /// A dropped call leaves the old form or the new one.
+    pub async fn migrate(&self) -> Result<(), Error> {
+        self.0.backend.store("migrate")?.migrate().await
     }
 
     /// Waits until everything accepted is written or sent, and closes the store for all its clients. Shut workers down

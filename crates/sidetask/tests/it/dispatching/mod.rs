@@ -171,6 +171,7 @@ async fn what_only_a_store_can_do_is_refused_with_what_can() {
         ("pause a queue", client.pause("mail").await.unwrap_err()),
         ("resume a queue", client.resume("mail").await.unwrap_err()),
         ("purge jobs", client.purge(State::Completed, SECOND).await.unwrap_err()),
+        ("migrate", client.migrate().await.unwrap_err()),
     ];
     for (what, error) in table {
         let text = error.to_string();
