@@ -2,20 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Change, Claim, Claimed, Clock, Event, Events, Finish, JobId, Kinds, NewJob, Promoted, Purge, Slots, State, Verdict,
-    Want, WorkerId,
+    Change, Clock, Event, Events, Finish, JobId, Kinds, NewJob, Promoted, Purge, Slots, State, Verdict, WorkerId,
 };
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
 use super::within;
 use crate::Harness;
-use crate::harness::{HOUR, KIND, LEASE, QUEUE, RETRY_IN, SECOND, done, failed, ids, keyed, laned, new_job, work};
+use crate::harness::{HOUR, KIND, LEASE, QUEUE, RETRY_IN, SECOND, done, failed, ids, keyed, laned, work};
 
 pub(super) const LANE: &str = "lane";
 
@@ -377,66 +374,5 @@ pub async fn outlives_its_jobs(h: Harness) {
         assert_eq!(run(&h, worker, stored[0], done()).await, State::Completed);
         h.store.purge(Purge { state: State::Completed, older_than: Duration::ZERO, limit: 10 }).await.unwrap();
         assert_eq!(run(&h, worker, stored[1], done()).await, State::Completed);
-    }
-}
-
-/// Whatever is enqueued, claimed and finished at the same time, no more run at once than the width, and all end.
-pub async fn never_exceeds_its_width_under_contention(h: Harness) {
-    const WIDTH: usize = 3;
-    const EACH: usize = 10;
-    const PLAIN: &str = "test.plain";
-    let tally = Arc::new(Tally::default());
-    let mut tasks = JoinSet::new();
-    for _ in 0..3 {
-        let store = Arc::clone(&h.store);
-        tasks.spawn(async move {
-            for _ in 0..EACH {
-                let laned = || laned(LANE, WIDTH as u32);
-                store.enqueue(vec![laned(), new_job(PLAIN), laned()]).await.unwrap();
-                tokio::task::yield_now().await;
-            }
-        });
-    }
-    for at in 0..4 {
-        let (store, worker, tally) = (Arc::clone(&h.store), h.worker().await, Arc::clone(&tally));
-        tasks.spawn(async move {
-            let mut random = fastrand::Rng::with_seed(at);
-            while tally.ended.load(Ordering::SeqCst) < 3 * EACH * 2 {
-                let wants = vec![Want { queue: QUEUE.to_owned(), limit: 3 }];
-                let claim = Claim { worker, kinds: Kinds::from_iter([KIND, PLAIN]), wants };
-                let claimed = store.claim(claim).await.unwrap();
-                tally.begin(claimed.iter().filter(|claimed| &*claimed.kind == KIND).count());
-                for Claimed { token, kind, .. } in claimed {
-                    tokio::task::yield_now().await;
-                    let is_laned = &*kind == KIND;
-                    tally.running.fetch_sub(usize::from(is_laned), Ordering::SeqCst);
-                    let outcome = if is_laned && random.bool() { failed() } else { done() };
-                    let finish = Finish { token, outcome, retry_in: Duration::ZERO };
-                    let verdicts = store.finish(vec![finish]).await.unwrap();
-                    let [Verdict::Accepted(state)] = verdicts[..] else { panic!("{token:?} was claimed") };
-                    tally.ended.fetch_add(usize::from(is_laned && state.is_final()), Ordering::SeqCst);
-                }
-                tokio::task::yield_now().await;
-            }
-        });
-    }
-    tokio::time::timeout(Duration::from_secs(60), tasks.join_all()).await.expect("every job ends");
-    let most = tally.most.load(Ordering::SeqCst);
-    assert!(most <= WIDTH, "{most} ran at once");
-    assert_eq!(h.count(State::Scheduled).await, 0);
-}
-
-/// How many jobs run, ran at most, and have ended, by those who run them: they run a little longer in the store.
-#[derive(Default)]
-struct Tally {
-    running: AtomicUsize,
-    most: AtomicUsize,
-    ended: AtomicUsize,
-}
-
-impl Tally {
-    fn begin(&self, number: usize) {
-        let running = self.running.fetch_add(number, Ordering::SeqCst) + number;
-        self.most.fetch_max(running, Ordering::SeqCst);
     }
 }

@@ -15,6 +15,7 @@ pub mod hand_off;
 pub mod heartbeat;
 pub mod lane;
 pub mod lane_by_hand;
+pub mod lane_contention;
 pub mod list;
 pub mod model;
 mod model_lanes;
@@ -79,10 +80,11 @@ macro_rules! __for_each_behaviour {
                 lets_in_when_one_is_discarded lets_in_when_one_is_rescued_for_good lets_in_when_a_worker_leaves
                 keeps_its_place_while_it_waits keeps_its_place_through_rescue let_in_jobs_of_the_future_stay_scheduled
                 held_jobs_are_not_promoted held_jobs_are_not_handed_over widens key_in_a_lane_adds_nothing
-                stats_count_held_as_scheduled tells_of_what_it_lets_in runs_a_sequence_in_order outlives_its_jobs
-                never_exceeds_its_width_under_contention;
+                stats_count_held_as_scheduled tells_of_what_it_lets_in runs_a_sequence_in_order outlives_its_jobs;
             lane_by_hand: cancel_of_a_held_job_frees_nothing cancel_of_the_first_held_looks_at_the_next
                 retry_enters_again retry_of_held reschedule_of_held;
+            lane_contention: lets_in_no_more_where_many_come_at_once loses_no_turn_where_many_end_at_once
+                takes_several_lanes_in_any_order never_exceeds_its_width_under_contention;
             list: reads_jobs_in_order lists_the_newest_first filters pages_cover_everything_once
                 pages_go_on_after_a_purged_job names_the_queues_there_are;
             stats: begin_empty count_every_state remember_emptied_queues count_a_key_once;
