@@ -1,4 +1,5 @@
-//! For testing sidetask stores and the programs that use them: the conformance suite, a clock moved by hand.
+//! For testing sidetask stores and the programs that use them: the conformance suite, a clock moved by hand,
+//! and [`faults`] to order.
 //!
 //! A store is tested by naming, once, a function that makes an empty one:
 //!
@@ -16,6 +17,7 @@
 
 mod clock;
 pub mod conformance;
+pub mod faults;
 mod harness;
 
 pub use clock::ManualClock;
