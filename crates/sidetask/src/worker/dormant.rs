@@ -41,10 +41,11 @@ pub(super) async fn until_needed(shared: &Shared, mut reason: Reason) -> bool {
         };
         reason = Reason::Work;
         tokio::select! {
+            biased;
+            () = shared.stopping() => return false,
             () = shared.queues.wake.notified() => {}
             () = shared.due.notified() => {}
             () = shared.clock.sleep(wait) => {}
-            () = shared.stopping() => return false,
         }
         // Changes elsewhere come in swarms. A job enqueued here does not wait for their end.
         let _ = tokio::time::timeout(LOOK_GAP, promising(shared)).await;
@@ -54,8 +55,9 @@ pub(super) async fn until_needed(shared: &Shared, mut reason: Reason) -> bool {
 async fn promising(shared: &Shared) {
     while !shared.queues.is_any_promising() && !shared.is_stopping() {
         tokio::select! {
-            () = shared.queues.wake.notified() => {}
+            biased;
             () = shared.stopping() => {}
+            () = shared.queues.wake.notified() => {}
         }
     }
 }

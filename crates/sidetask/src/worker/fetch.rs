@@ -49,12 +49,13 @@ pub(super) async fn fetch(shared: Arc<Shared>, worker: WorkerId) -> Ended {
             }
         }
         tokio::select! {
-            () = shared.queues.wake.notified() => {}
+            biased;
             () = shared.stopping() => return Ended::Stopping,
             () = &mut poll => {
                 poll = self::poll(&shared);
                 shared.queues.look_everywhere();
             }
+            () = shared.queues.wake.notified() => {}
             () = idle.passed(&shared) => return Ended::Idle,
         }
     }
@@ -105,8 +106,9 @@ async fn pause(shared: &Shared, failures: u32) -> bool {
     let backoff = Backoff::exponential(Duration::from_millis(10), Duration::from_secs(1));
     let wait = backoff.wait(failures, &mut shared.random());
     tokio::select! {
-        () = shared.clock.sleep(wait) => true,
+        biased;
         () = shared.stopping() => false,
+        () = shared.clock.sleep(wait) => true,
     }
 }
 

@@ -113,6 +113,7 @@ async fn promote(shared: Arc<Shared>) {
             }
         };
         tokio::select! {
+            biased;
             () = shared.clock.sleep(wait) => {}
             () = asked(&shared.due, Instant::now() + PROMOTION_GAP) => {}
         }

@@ -1,6 +1,7 @@
 //! The attempts that a worker runs, and the reports that its store has not confirmed yet.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sidetask_core::{CancelToken, JobId, Token};
@@ -16,7 +17,7 @@ pub(super) struct Running {
 /// Whoever removes an attempt from here speaks for it: its own task when it ends, or the shutdown at its deadline.
 #[derive(Debug, Default)]
 struct Book {
-    held: HashMap<JobId, Attempt>,
+    held: BTreeMap<JobId, Attempt>,
     /// Attempts whose lease is lost but which run on: the same job may be among those held.
     lost: Vec<Attempt>,
     /// Attempts that occupy a blocking thread.
@@ -120,7 +121,7 @@ impl Running {
     /// Tells every attempt that its lease is lost, and answers how many there are.
     pub(super) fn lose(&self) -> usize {
         let mut book = self.lock();
-        let lost: Vec<Attempt> = book.held.drain().map(|(_, attempt)| attempt).collect();
+        let lost: Vec<Attempt> = mem::take(&mut book.held).into_values().collect();
         let tokens: Vec<CancelToken> = lost.iter().map(|attempt| attempt.cancel.clone()).collect();
         book.lost.extend(lost);
         drop(book);
@@ -132,9 +133,9 @@ impl Running {
     pub(super) fn take_over(&self) -> TakenOver {
         let mut book = self.lock();
         book.closed = true;
-        let held: Vec<Attempt> = book.held.drain().map(|(_, attempt)| attempt).collect();
+        let held: Vec<Attempt> = mem::take(&mut book.held).into_values().collect();
         book.unconfirmed += held.len();
-        TakenOver { held, lost: std::mem::take(&mut book.lost) }
+        TakenOver { held, lost: mem::take(&mut book.lost) }
     }
 
     /// Marks an attempt as occupying a blocking thread, until what is answered is dropped.

@@ -66,8 +66,9 @@ async fn next_worker(shared: &Shared, reason: Reason) -> Option<WorkerId> {
             Err(error) => tracing::warn!(error = ?error, failures, "the store cannot be joined"),
         }
         tokio::select! {
-            () = shared.clock.sleep(backoff.wait(failures, &mut shared.random())) => {}
+            biased;
             () = shared.stopping() => return None,
+            () = shared.clock.sleep(backoff.wait(failures, &mut shared.random())) => {}
         }
     }
     None
@@ -88,9 +89,10 @@ async fn session(shared: &Arc<Shared>, worker: WorkerId) -> (Ended, Membership) 
         let mut receiver = tokio::spawn(receive(Arc::clone(shared), handed));
         shared.store.lend(slots.clone());
         let ended = tokio::select! {
-            ended = fetch(Arc::clone(shared), worker) => ended,
-            _ = keepers.join_next() => Ended::Lost,
+            biased;
             () = shared.deadline() => Ended::Stopping,
+            _ = keepers.join_next() => Ended::Lost,
+            ended = fetch(Arc::clone(shared), worker) => ended,
         };
         slots.close();
         match ended {
@@ -130,6 +132,7 @@ async fn drain(shared: &Arc<Shared>, membership: Option<Membership>) -> Shutdown
     let mut finished = std::pin::pin!(finished);
     let in_time = loop {
         tokio::select! {
+            biased;
             () = &mut finished => break true,
             () = shared.deadline() => break false,
             Some(_) = keepers.join_next() => {

@@ -116,6 +116,7 @@ impl Shared {
                 }
             };
             tokio::select! {
+                biased;
                 () = passed => return,
                 _ = stop.changed() => {}
             }

@@ -1,0 +1,138 @@
+//! What people ask for.
+
+use sidetask::core::{Change, NewJob, Purge};
+use sidetask::{Enqueued, JobId, JobRecord, State, Timestamp, When};
+
+use super::work::same;
+use super::{Broken, Job, Model};
+
+impl Model {
+    /// One new job, with the store's answer and what it has of the job since.
+    pub(crate) fn enqueue(
+        &mut self,
+        new: &NewJob,
+        answer: Enqueued,
+        record: Option<&JobRecord>,
+        now: Timestamp,
+    ) -> Result<(), Broken> {
+        let by_key = || self.keys.get(&(new.kind.to_string(), new.key.clone()?)).copied();
+        if let Some(id) = new.id.filter(|id| self.jobs.contains_key(id)).or_else(by_key) {
+            return same("a job that is there is answered", &Enqueued { id, existed: true }, &answer);
+        }
+        let id = new.id.unwrap_or(answer.id);
+        same("a new job is stored, under the id that it was given", &Enqueued { id, existed: false }, &answer)?;
+        if self.jobs.contains_key(&id) {
+            return Err(format!("the id {id} is another job's"));
+        }
+        let run_at = match new.when {
+            When::Now => now,
+            When::After(wait) => now.after(wait),
+            when => return Err(format!("the model does not know {when:?}")),
+        };
+        self.stored += 1;
+        let mut job = Job {
+            kind: new.kind.to_string(),
+            queue: new.queue.to_string(),
+            key: new.key.clone(),
+            plan: new.args.decode().map_err(|error| error.to_string())?,
+            priority: new.priority,
+            number: self.stored,
+            state: if run_at > now { State::Scheduled } else { State::Available },
+            attempt: 0,
+            max_attempts: new.max_attempts,
+            run_at,
+            stop: false,
+            output: None,
+            ended_at: None,
+            claims: Vec::new(),
+        };
+        if let Some(worker) = record.and_then(|record| record.worker) {
+            self.may_hand_off(&job, worker, now)?;
+            job.begin(worker);
+        }
+        if let Some(key) = &new.key {
+            self.keys.insert((job.kind.clone(), key.clone()), id);
+        }
+        self.jobs.insert(id, job);
+        Ok(())
+    }
+
+    fn may_hand_off(&self, job: &Job, worker: sidetask::WorkerId, now: Timestamp) -> Result<(), Broken> {
+        let is_known = self.workers.get(&worker).is_some_and(|lease| lease.expires_at > now);
+        let is_idle = !self.paused.contains(&job.queue) && self.count(&job.queue, State::Available) == 0;
+        if job.state == State::Available && is_known && is_idle {
+            return Ok(());
+        }
+        Err(format!("a {} job was handed to a worker (lives: {is_known}) of a queue (idle: {is_idle})", job.state))
+    }
+
+    pub(crate) fn change(
+        &mut self,
+        id: JobId,
+        change: Change,
+        answer: Option<State>,
+        now: Timestamp,
+    ) -> Result<(), Broken> {
+        let job = self.jobs.get_mut(&id);
+        let due = job.map(|job| {
+            match change {
+                Change::Cancel => job.cancel(now),
+                Change::Retry => job.retry(now),
+                Change::Reschedule(_) if job.state != State::Scheduled => {}
+                Change::Reschedule(wait) => {
+                    job.run_at = now.after(wait);
+                    if wait.is_zero() {
+                        job.state = State::Available;
+                    }
+                }
+            }
+            job.state
+        });
+        same("a change by hand answers the state", &due, &answer)
+    }
+
+    pub(crate) fn pause(&mut self, queue: &str, paused: bool) {
+        if paused {
+            self.paused.insert(queue.to_owned());
+        } else {
+            self.paused.remove(queue);
+        }
+    }
+
+    pub(crate) fn purge(&mut self, purge: Purge, answer: usize, now: Timestamp) -> Result<(), Broken> {
+        let before = now.before(purge.older_than);
+        let is_old = |job: &Job| job.state == purge.state && job.ended_at.is_some_and(|ended_at| ended_at <= before);
+        let gone: Vec<(JobId, Job)> = self.jobs.extract_if(.., |_, job| is_old(job)).collect();
+        for (id, job) in &gone {
+            self.purged.insert(*id);
+            if let Some(key) = &job.key {
+                self.keys.remove(&(job.kind.clone(), key.clone()));
+            }
+        }
+        same("a purge deletes the jobs that ended long enough ago", &gone.len(), &answer)
+    }
+}
+
+impl Job {
+    fn cancel(&mut self, now: Timestamp) {
+        match self.state {
+            State::Running => self.stop = true,
+            state if state.is_final() => {}
+            _ => {
+                self.state = State::Cancelled;
+                self.ended_at = Some(now);
+            }
+        }
+    }
+
+    fn retry(&mut self, now: Timestamp) {
+        if matches!(self.state, State::Available | State::Running) {
+            return;
+        }
+        self.max_attempts = self.max_attempts.max(self.attempt + 1);
+        self.state = State::Available;
+        self.run_at = now;
+        self.ended_at = None;
+        self.stop = false;
+    }
+}
