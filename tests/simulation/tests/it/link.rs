@@ -79,7 +79,11 @@ impl Linked {
     }
 
     /// Tells the model, and compares the jobs that were touched.
-    async fn hold<T>(&self, rule: impl FnOnce(&mut Model, Timestamp) -> Result<T, Broken>, touched: Vec<JobId>) -> Option<T> {
+    async fn hold<T>(
+        &self,
+        rule: impl FnOnce(&mut Model, Timestamp) -> Result<T, Broken>,
+        touched: Vec<JobId>,
+    ) -> Option<T> {
         let now = self.world.clock.now();
         let rule = rule(&mut self.world.scene().model, now);
         let records = self.world.store.jobs(touched.clone()).await.unwrap_or_default();

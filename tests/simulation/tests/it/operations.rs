@@ -76,7 +76,9 @@ impl Run {
         match self.people.enqueue_many(orders.iter().map(Order::call)).await {
             Ok(jobs) => self.acknowledged.extend(jobs.iter().map(sidetask::Job::id)),
             // What has a name can be asked for again.
-            Err(_) => self.doubtful.extend(orders.into_iter().filter(|order| order.key.is_some() || order.id.is_some())),
+            Err(_) => {
+                self.doubtful.extend(orders.into_iter().filter(|order| order.key.is_some() || order.id.is_some()))
+            }
         }
     }
 

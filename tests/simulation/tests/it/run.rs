@@ -169,7 +169,9 @@ impl Run {
                 (_, _, 1..) if report.is_clean() && is_healthy => {
                     Err("a worker that was shut down holds jobs".to_owned())
                 }
-                _ if must_be_clean && !report.is_clean() => Err(format!("an idle worker's shutdown was not clean: {report}")),
+                _ if must_be_clean && !report.is_clean() => {
+                    Err(format!("an idle worker's shutdown was not clean: {report}"))
+                }
                 _ => Ok(()),
             });
         }));

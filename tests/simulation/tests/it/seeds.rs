@@ -38,7 +38,8 @@ fn a_seed_replays_exactly() {
         if first.digest != second.digest {
             let at = first.trace.iter().zip(&second.trace).position(|(one, other)| one != other);
             let at = at.unwrap_or(first.trace.len().min(second.trace.len()));
-            let around = |trace: &[String]| trace[at.saturating_sub(5).min(trace.len())..trace.len().min(at + 3)].join("\n");
+            let around =
+                |trace: &[String]| trace[at.saturating_sub(5).min(trace.len())..trace.len().min(at + 3)].join("\n");
             panic!(
                 "seed {seed} was not repeated, from line {at}:\n{}\n\nand then:\n{}",
                 around(&first.trace),

@@ -121,9 +121,8 @@ impl Job {
 
     fn is_held_with(&self, token: Token) -> bool {
         let claim = self.claims.last().filter(|_| token.fence == self.fence());
-        claim.is_some_and(|held| {
-            held.fate == Fate::Held && held.worker == token.worker && held.attempt == token.attempt
-        })
+        claim
+            .is_some_and(|held| held.fate == Fate::Held && held.worker == token.worker && held.attempt == token.attempt)
     }
 
     /// Smaller is claimed first.
@@ -169,7 +168,16 @@ impl Job {
     fn check(&self, record: &JobRecord) -> Result<(), Broken> {
         let model = format!(
             "{:?}",
-            (self.state, self.attempt, self.max_attempts, self.run_at, self.stop, self.holder(), &self.output, self.ended_at)
+            (
+                self.state,
+                self.attempt,
+                self.max_attempts,
+                self.run_at,
+                self.stop,
+                self.holder(),
+                &self.output,
+                self.ended_at
+            )
         );
         let output = record.output.as_ref().map(|output| output.as_str().to_owned());
         let (state, holder) = (record.state, record.worker);

@@ -54,7 +54,8 @@ impl Model {
         };
         let mut left: BTreeMap<&str, usize> = claim.wants.iter().map(|want| (&*want.queue, want.limit)).collect();
         for Claimed { token, queue, .. } in claimed {
-            let left = left.get_mut(&**queue).filter(|left| **left > 0).ok_or("a claim gave more than was asked for")?;
+            let left =
+                left.get_mut(&**queue).filter(|left| **left > 0).ok_or("a claim gave more than was asked for")?;
             *left -= 1;
             if self.first(queue, claim) != Some(token.job) {
                 return Err(format!("{} was claimed where it was not its turn, or held by another", token.job));
@@ -112,7 +113,11 @@ impl Model {
             }
         }
         let next_in = waiting.get(due.len()).map(|(run_at, _)| run_at.since(now));
-        same("promotion moves what is due, and says when to come again", &Promoted { moved: due.len(), next_in }, answer)?;
+        same(
+            "promotion moves what is due, and says when to come again",
+            &Promoted { moved: due.len(), next_in },
+            answer,
+        )?;
         Ok(due)
     }
 
@@ -123,7 +128,8 @@ impl Model {
         answer: &[Rescued],
         now: Timestamp,
     ) -> Result<Vec<(WorkerId, Lease)>, Broken> {
-        let forgotten: Vec<(WorkerId, Lease)> = self.workers.extract_if(.., |_, lease| lease.expires_at <= now).collect();
+        let forgotten: Vec<(WorkerId, Lease)> =
+            self.workers.extract_if(.., |_, lease| lease.expires_at <= now).collect();
         let is_lost = |job: &Job| job.holder().is_some_and(|worker| !self.workers.contains_key(&worker));
         let mut due = Vec::new();
         for (id, job) in self.jobs.iter_mut().filter(|(_, job)| is_lost(job)).take(limit) {

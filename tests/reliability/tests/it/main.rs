@@ -1,0 +1,8 @@
+//! The guarantee, attacked: at least once; an acknowledged job is never lost; at most one attempt of a job finalizes it.
+//!
+//! One module a test, by its number.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+
+mod r03_killed_in_mid_job;
+mod world;
