@@ -1,3 +1,6 @@
 //! Tests against a real PostgreSQL, and with faults between it and us.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+
+mod proxy;
 mod shared;
