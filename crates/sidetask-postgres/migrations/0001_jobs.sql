@@ -1,5 +1,8 @@
 -- `{s}` stands for the schema. Times are microseconds since 1970, by the database's clock.
 
+-- By which a transaction in another database is told apart.
+INSERT INTO {s}.meta VALUES ('store', gen_random_uuid()::text);
+
 CREATE SEQUENCE {s}.seq;
 
 -- Jobs that have not ended: the hot table, small as long as workers keep up.

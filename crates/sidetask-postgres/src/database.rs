@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use sidetask_core::{Clock, Error, Timestamp};
-use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::error::Fault;
 use crate::news::{Announcer, News};
 use crate::statement::{Statement, Texts};
+use crate::transaction::{Row, Session, typed};
 
 /// What a statement is given.
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -57,7 +57,11 @@ impl Database {
     }
 
     /// Runs one statement by itself.
-    pub(crate) async fn query(&self, statement: &'static Statement, values: Parameters<'_>) -> Result<Vec<Row>, Fault> {
+    pub(crate) async fn query(
+        &self,
+        statement: &'static Statement,
+        values: Parameters<'_>,
+    ) -> Result<Vec<tokio_postgres::Row>, Fault> {
         let session = self.open().await?;
         let rows = self.within(run(self, &session, statement, values)).await;
         self.put_back(session, &rows);
@@ -92,11 +96,12 @@ impl Database {
         operation: for<'a> fn(&'a Work<'a>, &'a A) -> Operation<'a, (T, News)>,
     ) -> Result<T, Fault> {
         let transaction = self.within(async { Ok(session.transaction().await?) }).await?;
-        let work = Work { database: self, transaction };
+        let work = Work { database: self, session: Session::Own { transaction, prepares: self.prepares } };
         let (done, news) = operation(&work, arguments).await?;
         self.announcer.send(&work, &news).await?;
-        let Work { transaction, .. } = work;
-        self.within(async { Ok(transaction.commit().await?) }).await?;
+        if let Session::Own { transaction, .. } = work.session {
+            self.within(async { Ok(transaction.commit().await?) }).await?;
+        }
         self.announcer.publish(news);
         Ok(done)
     }
@@ -119,13 +124,21 @@ impl Database {
 
 static TIME: Statement = Statement { text: "SELECT {now}", types: &[Type::INT8] };
 
-/// A transaction of the store's own.
+/// A transaction to work in: the store's own, or a user's.
 pub(crate) struct Work<'a> {
     database: &'a Database,
-    transaction: deadpool_postgres::Transaction<'a>,
+    session: Session<'a>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    pub(crate) fn new(database: &'a Database, session: Session<'a>) -> Self {
+        Self { database, session }
+    }
+
+    pub(crate) fn announcer(&self) -> &Announcer {
+        &self.database.announcer
+    }
+
     /// The first parameter of a statement that reads the time.
     pub(crate) fn now(&self) -> Option<i64> {
         self.database.now()
@@ -138,17 +151,8 @@ impl Work<'_> {
     }
 
     pub(crate) async fn query(&self, statement: &'static Statement, values: Parameters<'_>) -> Result<Vec<Row>, Fault> {
-        let database = self.database;
-        let text = database.texts.of(statement);
-        let run = async {
-            if database.prepares {
-                let prepared = self.transaction.prepare_typed_cached(&text, statement.types).await?;
-                Ok(self.transaction.query(&prepared, values).await?)
-            } else {
-                Ok(self.transaction.query_typed(&text, &typed(statement, values)).await?)
-            }
-        };
-        database.within(run).await
+        let text = self.database.texts.of(statement);
+        self.database.within(self.session.query(&text, statement, values)).await
     }
 }
 
@@ -157,7 +161,7 @@ async fn run(
     session: &Object,
     statement: &'static Statement,
     values: Parameters<'_>,
-) -> Result<Vec<Row>, Fault> {
+) -> Result<Vec<tokio_postgres::Row>, Fault> {
     let text = database.texts.of(statement);
     if database.prepares {
         let prepared = session.prepare_typed_cached(&text, statement.types).await?;
@@ -165,10 +169,6 @@ async fn run(
     } else {
         Ok(session.query_typed(&text, &typed(statement, values)).await?)
     }
-}
-
-fn typed<'a>(statement: &Statement, values: Parameters<'a>) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
-    values.iter().copied().zip(statement.types.iter().cloned()).collect()
 }
 
 impl std::fmt::Debug for Database {

@@ -10,6 +10,9 @@ use tokio_postgres::error::SqlState;
 pub(crate) enum Fault {
     /// The server or the connection said so.
     Server(tokio_postgres::Error),
+    /// The client of a user's transaction said so.
+    #[cfg(feature = "sqlx")]
+    Foreign { code: Option<String>, source: Box<dyn std::error::Error + Send + Sync> },
     /// Nothing came in this time: the connection is of no use any more.
     TimedOut(Duration),
     /// It is decided.
@@ -37,9 +40,21 @@ impl Fault {
         ))
     }
 
+    /// What PostgreSQL calls the failure.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match self {
+            Self::Server(error) => error.code().map(SqlState::code),
+            #[cfg(feature = "sqlx")]
+            Self::Foreign { code, .. } => code.as_deref(),
+            Self::TimedOut(_) | Self::Decided(_) => None,
+        }
+    }
+
     pub(crate) fn explain(self, action: &str) -> Error {
         match self {
             Self::Server(error) => explain(action, error),
+            #[cfg(feature = "sqlx")]
+            Self::Foreign { source, .. } => Error::storage(format!("cannot {action}"), source),
             Self::TimedOut(limit) => Error::storage(
                 format!("cannot {action}: PostgreSQL did not answer; it may have happened or not"),
                 format!("no answer within {limit:?}"),

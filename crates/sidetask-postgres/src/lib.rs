@@ -10,8 +10,10 @@ mod rows;
 mod schema;
 mod statement;
 mod store;
+mod transaction;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;
 /// The PostgreSQL client whose transactions are taken.
 pub use tokio_postgres;
+pub use transaction::Transaction;

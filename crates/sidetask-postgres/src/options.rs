@@ -14,7 +14,6 @@ pub struct PostgresOptions {
     pub(crate) max_connections: usize,
     pub(crate) acquire_timeout: Duration,
     pub(crate) statement_timeout: Duration,
-    #[expect(dead_code, reason = "for what comes next")]
     pub(crate) max_args_bytes: usize,
     pub(crate) migrate: bool,
     pub(crate) prepares: bool,

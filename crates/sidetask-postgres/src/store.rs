@@ -28,6 +28,8 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) closed: AtomicBool,
+    /// The store's id, once it was asked for.
+    pub(crate) store_id: tokio::sync::OnceCell<String>,
 }
 
 impl PostgresStore {
@@ -69,11 +71,18 @@ impl PostgresStore {
             let mut session = database.open().await.map_err(|fault| fault.explain("connect to PostgreSQL"))?;
             schema::migrate(&mut session, &database.texts).await?;
         }
-        let inner = Inner { database, options, clock, ids: IdSource::new(), closed: AtomicBool::new(false) };
+        let inner = Inner {
+            database,
+            options,
+            clock,
+            ids: IdSource::new(),
+            closed: AtomicBool::new(false),
+            store_id: tokio::sync::OnceCell::new(),
+        };
         Ok(Self(Arc::new(inner)))
     }
 
-    fn check_open(&self) -> Result<(), Error> {
+    pub(crate) fn check_open(&self) -> Result<(), Error> {
         if self.0.closed.load(Ordering::Relaxed) { Err(Error::closed("store")) } else { Ok(()) }
     }
 }

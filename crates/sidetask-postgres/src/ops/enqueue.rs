@@ -1,7 +1,8 @@
-use sidetask_core::{Enqueued, JobId, NewJob};
-use tokio_postgres::types::Type;
+use sidetask_core::{Enqueued, NewJob};
+use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
+use crate::database::Work;
 use crate::error::Fault;
 use crate::news::News;
 use crate::rows;
@@ -50,49 +51,86 @@ pub(crate) async fn enqueue(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Enqueu
         return Ok(Vec::new());
     }
     let database = &inner.database;
-    let now = inner.clock.now();
-    let ids: Vec<JobId> = jobs.iter().map(|job| job.id.unwrap_or_else(|| inner.ids.job(now))).collect();
-    let uuids: Vec<Uuid> = ids.iter().map(rows::job_uuid).collect();
-    let mut news = News::default();
-    let (mut priorities, mut ats, mut waits, mut max_attempts) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut queues, mut kinds, mut timeouts, mut args) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for job in jobs {
-        let (at, wait) = match job.when {
-            sidetask_core::When::At(time) => (Some(time.as_micros()), 0),
-            sidetask_core::When::After(wait) => (None, rows::micros(wait)),
-            _ => (None, 0),
-        };
-        news.available.insert((&*job.queue).into());
-        news.scheduled |= at.is_some() || wait > 0;
-        ats.push(at);
-        waits.push(wait);
-        priorities.push(job.priority);
-        max_attempts.push(i64::from(job.max_attempts));
-        queues.push(&*job.queue);
-        kinds.push(&*job.kind);
-        timeouts.push(job.timeout.map(rows::micros));
-        args.push(job.args.as_str());
+    let columns = Columns::of(inner, jobs);
+    let payloads = database.announcer.payloads(&columns.news);
+    let channel = &database.announcer.channel;
+    database.query(&INSERT, &columns.values(&database.now(), channel, &payloads)).await?;
+    let enqueued = columns.enqueued();
+    database.announcer.publish(columns.news);
+    Ok(enqueued)
+}
+
+/// The same in a transaction of the user's.
+pub(crate) async fn enqueue_in(work: &Work<'_>, inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Enqueued>, Fault> {
+    let columns = Columns::of(inner, jobs);
+    let announcer = work.announcer();
+    let payloads = announcer.payloads(&columns.news);
+    work.query(&INSERT, &columns.values(&work.now(), &announcer.channel, &payloads)).await?;
+    Ok(columns.enqueued())
+}
+
+#[derive(Default)]
+struct Columns<'a> {
+    news: News,
+    ids: Vec<Uuid>,
+    priorities: Vec<i16>,
+    ats: Vec<Option<i64>>,
+    waits: Vec<i64>,
+    max_attempts: Vec<i64>,
+    queues: Vec<&'a str>,
+    kinds: Vec<&'a str>,
+    timeouts: Vec<Option<i64>>,
+    args: Vec<&'a str>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(inner: &Inner, jobs: &'a [NewJob]) -> Self {
+        let now = inner.clock.now();
+        let mut columns = Self::default();
+        for job in jobs {
+            let (at, wait) = match job.when {
+                sidetask_core::When::At(time) => (Some(time.as_micros()), 0),
+                sidetask_core::When::After(wait) => (None, rows::micros(wait)),
+                _ => (None, 0),
+            };
+            columns.news.available.insert((&*job.queue).into());
+            columns.news.scheduled |= at.is_some() || wait > 0;
+            columns.ids.push(rows::job_uuid(&job.id.unwrap_or_else(|| inner.ids.job(now))));
+            columns.ats.push(at);
+            columns.waits.push(wait);
+            columns.priorities.push(job.priority);
+            columns.max_attempts.push(i64::from(job.max_attempts));
+            columns.queues.push(&*job.queue);
+            columns.kinds.push(&*job.kind);
+            columns.timeouts.push(job.timeout.map(rows::micros));
+            columns.args.push(job.args.as_str());
+        }
+        columns
     }
-    let payloads = database.announcer.payloads(&news);
-    database
-        .query(
-            &INSERT,
-            &[
-                &database.now(),
-                &uuids,
-                &priorities,
-                &ats,
-                &waits,
-                &max_attempts,
-                &queues,
-                &kinds,
-                &timeouts,
-                &args,
-                &database.announcer.channel,
-                &payloads,
-            ],
-        )
-        .await?;
-    database.announcer.publish(news);
-    Ok(ids.into_iter().map(|id| Enqueued { id, existed: false }).collect())
+
+    fn values<'b>(
+        &'b self,
+        now: &'b Option<i64>,
+        channel: &'b String,
+        payloads: &'b Vec<String>,
+    ) -> [&'b (dyn ToSql + Sync); 12] {
+        [
+            now,
+            &self.ids,
+            &self.priorities,
+            &self.ats,
+            &self.waits,
+            &self.max_attempts,
+            &self.queues,
+            &self.kinds,
+            &self.timeouts,
+            &self.args,
+            channel,
+            payloads,
+        ]
+    }
+
+    fn enqueued(&self) -> Vec<Enqueued> {
+        self.ids.iter().map(|id| Enqueued { id: rows::job_id(*id), existed: false }).collect()
+    }
 }

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
 use sidetask_core::{AttemptError, JobId, State, Timestamp, Token, WorkerId};
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -14,6 +13,7 @@ use crate::error::Fault;
 use crate::news::News;
 use crate::rows;
 use crate::statement::Statement;
+use crate::transaction::Row;
 
 /// What of a job decides where it goes, and what is kept as it goes there. Its row is locked.
 pub(crate) struct Held {

@@ -3,3 +3,4 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod conformance;
+mod transaction;

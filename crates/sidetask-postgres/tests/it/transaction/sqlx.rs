@@ -1,0 +1,34 @@
+use sidetask_core::{State, Store};
+use sqlx_core::connection::Connection as _;
+use sqlx_postgres::PgConnection;
+
+use super::{store, welcome};
+
+async fn connection() -> PgConnection {
+    PgConnection::connect(&sidetask_postgres_local::url()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_job_exists_if_and_only_if_the_transaction_is_committed() {
+    let (store, mut connection) = (store().await, connection().await);
+    let mut tx = connection.begin().await.unwrap();
+    let rolled_back = store.enqueue_in(&mut tx, welcome()).await.unwrap().id;
+    tx.rollback().await.unwrap();
+    assert!(store.jobs(vec![rolled_back]).await.unwrap()[0].is_none());
+
+    let mut tx = connection.begin().await.unwrap();
+    let committed = store.enqueue_in(&mut tx, welcome()).await.unwrap().id;
+    // As a function that takes a connection gets it.
+    store.enqueue_in(&mut *tx, welcome()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.jobs(vec![committed]).await.unwrap()[0].as_ref().unwrap().state, State::Available);
+    assert_eq!(store.stats().await.unwrap().queue("default").count(State::Available), 2);
+}
+
+#[tokio::test]
+async fn a_connection_without_a_transaction_is_refused() {
+    let (store, mut connection) = (store().await, connection().await);
+    let error = store.enqueue_in(&mut connection, welcome()).await.unwrap_err();
+    assert!(error.to_string().contains("`begin`"), "{error}");
+    assert_eq!(store.stats().await.unwrap().total().total(), 0);
+}
