@@ -54,10 +54,9 @@ async fn worker(client: &Client) -> Result<Worker, sidetask::Error> {
 
 /// Enqueues without pause, from several tasks; what fails is tried again.
 async fn produce(client: &Client, ms: u64) -> Result<(), Box<dyn Error>> {
-    let mut producers = Vec::new();
     for _ in 0..4 {
         let client = client.clone();
-        producers.push(tokio::spawn(async move {
+        tokio::spawn(async move {
             loop {
                 match client.enqueue(work::call(ms)).await {
                     Ok(job) => println!("ack {}", job.id()),
@@ -67,12 +66,10 @@ async fn produce(client: &Client, ms: u64) -> Result<(), Box<dyn Error>> {
                     }
                 }
             }
-        }));
+        });
     }
     println!("producing");
-    for producer in producers {
-        producer.await?;
-    }
+    signal(SignalKind::terminate())?.recv().await;
     Ok(())
 }
 
