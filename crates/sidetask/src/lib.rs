@@ -66,8 +66,8 @@ pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerS
 pub use scheme::{Opening, Scheme};
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Deadline, Definition, Dispatch, Enqueued, Error,
-    Filter, Handler, IntoOutcome, JobId, JobRecord, Json, Kinds, Page, Progress, ProgressReport, QueueStats, RateLimit,
-    Registration, Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind,
+    Filter, Handler, IntoOutcome, JobId, JobRecord, Json, Kinds, Lane, Page, Progress, ProgressReport, QueueStats,
+    RateLimit, Registration, Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind,
     TaskFunction, TaskOptions, Timestamp, When, Work, WorkerId,
 };
 pub use sidetask_macros::{task, task_sns};

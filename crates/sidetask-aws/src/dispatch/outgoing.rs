@@ -57,6 +57,9 @@ impl Inner {
         if job.key.is_some() && !responds && !route.target.is_fifo() {
             return Err(self.keyless(&job, &route));
         }
+        if let Some(lane) = &job.lane {
+            return Err(unlimited(&job.kind, &lane.name, &route));
+        }
         let message = Message {
             id: job.id.unwrap_or_else(|| self.ids.job(now)),
             kind: job.kind.into_owned(),
@@ -113,6 +116,15 @@ impl Inner {
         }
         job.message.encode()
     }
+}
+
+fn unlimited(kind: &str, lane: &str, route: &Route) -> Error {
+    Error::unsupported(format!(
+        "the `{kind}` call has the limit or sequence `{lane}`, which the {} does not know: enqueue it by a client that is \
+         connected to a store, or leave it out, and bound the handler by its reserved concurrency or keep the order by a \
+         FIFO queue",
+        route.target
+    ))
 }
 
 impl Outgoing {

@@ -53,8 +53,9 @@ use crate::Service;
 /// - those of [`LambdaAsyncResponse::send`] and [`SnsAsyncResponse::send`], or
 /// - where it runs here, [`is_unknown_kind`](AsyncException::is_unknown_kind), [`is_failed`](AsyncException::is_failed) and
 ///   [`is_cancelled`](AsyncException::is_cancelled), and [`is_decode`](AsyncException::is_decode) for what it returned;
-/// - [`is_unsupported`](AsyncException::is_unsupported): a delay, a key or an id, none of which the message has room for.
-///   A client connected to `sqs:` delays up to 15 minutes, one connected to a store for as long as you like.
+/// - [`is_unsupported`](AsyncException::is_unsupported): a delay, a key, an id, a limit or a sequence, none of
+///   which the message has room for. A client connected to `sqs:` delays up to 15 minutes, one connected to a store for as
+///   long as you like.
 pub fn run<T>(app: &App, call: Call<T>) -> Run<T> {
     Run { app: app.clone(), call, placement: Placement::default() }
 }
@@ -205,6 +206,7 @@ fn check_room(job: &NewJob) -> Result<(), AsyncException> {
         NewJob { key: Some(_), .. } | NewJob { id: Some(_), .. } => {
             ("made only once, by its key or id", "a client that dispatches with a table of responses, or a store, can")
         }
+        NewJob { lane: Some(_), .. } => ("given a limit or a sequence", "a client connected to a store can"),
         _ => return Ok(()),
     };
     Err(AsyncException::unsupported(format!(

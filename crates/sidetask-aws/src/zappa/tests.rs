@@ -80,6 +80,7 @@ async fn what_a_message_has_no_room_for_is_refused() {
         Call::new("tests.echo", 1).delay(std::time::Duration::from_secs(1)),
         Call::new("tests.echo", 1).key("once"),
         Call::new("tests.echo", 1).id(sidetask::JobId::from_bytes([7; 16])),
+        Call::new("tests.echo", 1).sequence("one"),
     ];
     for call in calls {
         assert!(run(&app(), call).await.unwrap_err().is_unsupported());

@@ -11,7 +11,7 @@ use crate::unit::Unit;
 /// The turn of a job that enters its lane now; `None` where it is let in.
 pub(crate) fn enter(unit: &Unit<'_>, lane: &Lane) -> rusqlite::Result<Option<i64>> {
     let last: Option<i64> = unit
-        .statement("SELECT max(held) FROM sidetask_jobs WHERE lane = ?1 AND held IS NOT NULL AND state = 0")?
+        .statement("SELECT max(held) FROM sidetask_jobs WHERE lane = ?1 AND held IS NOT NULL AND state < 4")?
         .query_row(params![lane.name], |row| row.get(0))?;
     Ok(match last {
         Some(last) => Some(last.saturating_add(1)),
@@ -43,10 +43,11 @@ struct First {
     lane: Lane,
 }
 
+// One condition is in the index's own words, so that SQLite uses it.
 fn first_held(unit: &Unit<'_>, lane: &str) -> rusqlite::Result<Option<First>> {
     unit.statement(
         "SELECT seq, queue, run_at, width FROM sidetask_jobs
-         WHERE lane = ?1 AND held IS NOT NULL AND state = 0 ORDER BY held LIMIT 1",
+         WHERE lane = ?1 AND held IS NOT NULL AND state < 4 AND state = 0 ORDER BY held LIMIT 1",
     )?
     .query_row(params![lane], |row| {
         Ok(First {

@@ -8,6 +8,7 @@ mod full_disk;
 mod poison;
 mod transaction;
 mod two_writers;
+mod upgrade;
 
 use sidetask_core::{Call, NewJob};
 

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{IdSource, Json, Kinds, Timestamp, Want, When};
+use sidetask_core::{IdSource, Json, Kinds, Lane, Timestamp, Want, When};
 use sidetask_testing::{ManualClock, new_job};
 
 use super::*;
@@ -66,7 +66,8 @@ async fn no_index_outlives_its_jobs() {
     let store = MemoryStore::builder().keep_finished(0).build();
     let kinds = ["a", "b", "unknown"];
     let jobs = (0..30).map(|n| NewJob { priority: n % 3, ..new_job(Cow::Borrowed(kinds[n as usize % 3])) });
-    let jobs = jobs.map(|job| NewJob { key: Some(job.priority.to_string()), ..job }).collect();
+    let lane = |width| Some(Lane { name: "lane".into(), width });
+    let jobs = jobs.map(|job| NewJob { key: Some(job.priority.to_string()), lane: lane(2), ..job }).collect();
     let ids: Vec<JobId> = store.enqueue(jobs).await.unwrap().iter().map(|answer| answer.id).collect();
     let holder = worker(&store).await;
     store.lend(Slots::new(holder, Kinds::default(), HashMap::new()).0);
@@ -80,6 +81,7 @@ async fn no_index_outlives_its_jobs() {
 
     let inner = store.lock();
     assert!(inner.jobs.is_empty() && inner.keys.is_empty() && inner.waiting.is_empty() && inner.orphans.is_empty());
+    assert!(inner.lanes.is_empty());
     assert!(inner.lenders.is_empty(), "a worker that left takes its slots with it");
     assert!(inner.ended.values().all(std::collections::BTreeSet::is_empty));
     assert!(inner.queues.values().all(|queue| queue.available.is_empty() && queue.counts.total() == 0));

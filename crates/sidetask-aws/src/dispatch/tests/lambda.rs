@@ -116,7 +116,8 @@ async fn what_lambda_cannot_do_is_said_before_anything_is_sent() {
     let big = Call::new("k", "x".repeat(1_048_576));
     let elsewhere = Call::new("k", ()).to("sqs:");
     let past = Call::new("good", ()).at(std::time::SystemTime::UNIX_EPOCH);
-    let answers = dispatch.send([delayed, keyed, big, elsewhere, past].map(job).into()).await;
+    let limited = Call::new("k", ()).limit("two", 2);
+    let answers = dispatch.send([delayed, keyed, big, elsewhere, past, limited].map(job).into()).await;
 
     assert!(answers[0].as_ref().unwrap_err().is_unsupported());
     let keyless = answers[1].as_ref().unwrap_err();
@@ -128,6 +129,8 @@ async fn what_lambda_cannot_do_is_said_before_anything_is_sent() {
     assert!(said.contains("over the limit of 1048576 bytes: connect with `payloads=BUCKET`"), "{said}");
     assert!(answers[3].as_ref().unwrap_err().is_url());
     assert!(answers[4].is_ok());
+    let limited = answers[5].as_ref().unwrap_err();
+    assert!(limited.is_unsupported() && limited.to_string().contains("sequence `two`"), "{limited}");
     let [sent] = &asked.all()[..] else { panic!("{asked:?}") };
     let message = Message::decode(std::str::from_utf8(sent).unwrap()).unwrap();
     assert!(message.kind == "good" && matches!(message.args, Args::Inline(_)));

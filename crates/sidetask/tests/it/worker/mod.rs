@@ -1,5 +1,6 @@
 mod cancel;
 mod faults;
+mod lanes;
 mod lease;
 mod outcomes;
 mod pools;

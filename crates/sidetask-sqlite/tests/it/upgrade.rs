@@ -1,0 +1,73 @@
+use std::path::Path;
+use std::time::Duration;
+
+use sidetask_core::lifecycle::Outcome;
+use sidetask_core::{
+    Call, Change, Claim, Clock, Finish, IdSource, JobId, Joining, Json, Kinds, State, Store, SystemClock, Verdict, Want,
+};
+use sidetask_sqlite::{SqliteStore, rusqlite};
+
+/// A file as the first version wrote it, with a job in each state, due or begun an hour ago.
+fn first_version(path: &Path) -> Vec<JobId> {
+    let conn = rusqlite::Connection::open(path).unwrap();
+    conn.execute_batch(include_str!("../../migrations/0001_jobs.sql")).unwrap();
+    conn.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         CREATE TABLE sidetask_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+         INSERT INTO sidetask_meta VALUES ('version', '1'), ('store', 'first');
+         INSERT INTO sidetask_queues VALUES ('default', 0, 1, 1, 1, 1, 1, 1, 1);",
+    )
+    .unwrap();
+    let (ids, now) = (IdSource::new(), SystemClock.now());
+    let then = now.before(Duration::from_secs(3600)).as_micros();
+    let store = |state: State| {
+        let id = ids.job(now);
+        conn.execute(
+            "INSERT INTO sidetask_jobs
+                 (id, state, priority, run_at, attempt, max_attempts, fence, worker, queue, kind, created_at,
+                  attempted_at, finished_at, key, args)
+             VALUES (?1, ?2, 0, ?3, 1, 3, 1, ?4, 'default', 'kind', ?3, ?3, ?5, ?6, '1')",
+            rusqlite::params![
+                id.as_bytes(),
+                state.code(),
+                then,
+                (state == State::Running).then_some([7_u8; 16]),
+                state.is_final().then_some(then),
+                state.as_str(),
+            ],
+        )
+        .unwrap();
+        id
+    };
+    State::ALL.map(store).into()
+}
+
+#[tokio::test]
+async fn jobs_of_the_first_version_go_on_in_every_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jobs.db");
+    let ids = first_version(&path);
+    let store = SqliteStore::open(&path).await.unwrap();
+    for (job, state) in store.jobs(ids.clone()).await.unwrap().into_iter().zip(State::ALL) {
+        let job = job.unwrap();
+        assert_eq!((job.state, job.lane, job.held), (state, None, false));
+        assert_eq!((job.key.as_deref(), job.args.as_str(), job.attempt), (Some(state.as_str()), "1", 1));
+    }
+
+    assert_eq!(store.promote(10).await.unwrap().moved, 2, "the scheduled and the retryable one");
+    assert_eq!(store.rescue(10).await.unwrap().len(), 1);
+    store.change(ids[4..].to_vec(), Change::Retry).await.unwrap();
+    let limited = Call::new("kind", 1).limit("lane", 1).into_new_job(None, 1024).unwrap();
+    store.enqueue(vec![limited.clone(), limited]).await.unwrap();
+    let worker = IdSource::new().worker(store.clock().now());
+    store.join(Joining { worker, name: "test".into(), lease: Duration::from_secs(60) }).await.unwrap();
+    let wants = vec![Want { queue: "default".into(), limit: 100 }];
+    let claimed = store.claim(Claim { worker, kinds: Kinds::from_iter(["kind"]), wants }).await.unwrap();
+    assert_eq!(claimed.len(), 8, "all seven, and one that is let in");
+    let finish =
+        |token| Finish { token, outcome: Outcome::Completed(Json::from_stored("2")), retry_in: Duration::ZERO };
+    let finishes = claimed.iter().map(|claimed| finish(claimed.token)).collect();
+    assert_eq!(store.finish(finishes).await.unwrap(), [Verdict::Accepted(State::Completed); 8]);
+    let counts = store.stats().await.unwrap().total();
+    assert_eq!((counts.count(State::Completed), counts.count(State::Available), counts.total()), (8, 1, 9));
+}
