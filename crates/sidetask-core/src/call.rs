@@ -267,8 +267,8 @@ impl<T> Call<T> {
     /// [`scheduled`](crate::State::Scheduled), whatever its time, and waits for its time only once it is let in, if that
     /// is still to come. Each job brings its own limit, and those that were stored later wait behind it.
     ///
-    /// The store keeps to it across all processes. In process it is not looked at, and where a client dispatches it is
-    /// refused.
+    /// The store keeps to it across all processes. It counts the jobs that are under way each time, so limits of up to some
+    /// hundreds are cheap. In process it is not looked at, and where a client dispatches it is refused.
     ///
     /// ```
     /// use sidetask_core::Call;

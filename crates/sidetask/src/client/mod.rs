@@ -231,6 +231,8 @@ impl Client {
 
     /// Makes a job available now and answers the state that it is in then: one that waits for its time, or one that has
     /// ended, which gets one more attempt where it has none left. One that runs or is available stays as it is.
+    /// Where its [limit](Call::limit) is reached it stays or becomes `scheduled`, due now, until it is let in; one that had
+    /// ended waits behind all others then.
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
@@ -240,7 +242,7 @@ impl Client {
 
     /// Sets when a `scheduled` job is due: `wait` from now by the store's clock, sooner or later than before. Zero makes
     /// it available at once. A job in any other state stays as it is, also one whose retry waits for its time. Answers
-    /// the state that it is in then.
+    /// the state that it is in then. One that its [limit](Call::limit) holds back stays `scheduled`, whatever its time.
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
