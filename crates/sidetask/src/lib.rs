@@ -25,6 +25,7 @@
 //! | call code that blocks from async code | [`blocking()`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
+//! | have jobs stored again and again, by the clock | [`WorkerBuilder::schedule`], [`Schedule`] |
 //! | send jobs to where others run them, such as AWS Lambda | [`Call::to`], [`Client::enqueue_each`], and the crate `sidetask-aws` |
 //! | call a service no more often than it allows | [`RateLimit`], [`Task::rate_limit`] |
 //! | store a job in a transaction of your own | module `sqlite`, module `postgres` |
@@ -37,6 +38,7 @@
 //!
 //! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Feature `postgres` adds `postgres:`
 //! stores and the module `postgres`. Without both there is `memory:`.
+//! Feature `cron` adds schedules by cron expressions in time zones.
 
 mod blocking;
 mod cancel_on_drop;
@@ -49,6 +51,7 @@ mod panics;
 pub mod postgres;
 mod rate;
 mod runner;
+mod schedule;
 mod scheme;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
@@ -63,6 +66,7 @@ pub use connect::connect;
 pub use executor::{Executor, ExecutorBuilder};
 pub use memory::MemoryStore;
 pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
+pub use schedule::{Missed, Schedule};
 pub use scheme::{Opening, Scheme};
 pub use sidetask_core::{
     AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Deadline, Definition, Dispatch, Enqueued, Error,

@@ -197,8 +197,7 @@ impl Client {
     }
 
     fn new_job<T>(&self, call: Call<T>) -> Result<NewJob, Error> {
-        let known = DISCOVERED.find(call.kind()).map(|known| &**known);
-        call.into_new_job(known, self.0.max_args_bytes)
+        new_job(call, self.0.max_args_bytes)
     }
 
     fn job_of<T>(&self, stored: Enqueued) -> Job<T> {
@@ -347,7 +346,7 @@ impl Client {
     /// A worker for this store, to be configured and started. Where this client only dispatches there is nothing to
     /// claim, and starting one fails.
     pub fn worker(&self) -> WorkerBuilder {
-        WorkerBuilder::new(self.store().cloned())
+        WorkerBuilder::new(self.store().cloned(), self.0.max_args_bytes)
     }
 }
 
@@ -355,6 +354,12 @@ impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("backend", &self.0.backend).finish_non_exhaustive()
     }
+}
+
+/// What a store is given, the call checked against the `#[task]` function that it is of.
+pub(crate) fn new_job<T>(call: Call<T>, max_args_bytes: usize) -> Result<NewJob, Error> {
+    let known = DISCOVERED.find(call.kind()).map(|known| &**known);
+    call.into_new_job(known, max_args_bytes)
 }
 
 /// How many jobs one request to a store deletes, promotes or rescues, so that none holds up the others for long.

@@ -3,15 +3,17 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sidetask_core::__private::check_name;
-use sidetask_core::{Error, Handler, IdSource, Registry, StateMap, Store, TaskFunction, TaskOptions};
+use sidetask_core::{Call, Error, Handler, IdSource, Registry, StateMap, Store, TaskFunction, TaskOptions, Timestamp};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 
 use super::Worker;
 use super::queues::Queues;
 use super::retention::Retention;
 use super::running::Running;
+use super::scheduler::Periodic;
 use super::session::live;
 use super::shared::Shared;
+use crate::schedule::{self, Schedule};
 use crate::{BlockingPool, Executor, ExecutorBuilder, rate};
 
 /// Settings of a [`Worker`]; made by [`Client::worker`](crate::Client::worker).
@@ -25,6 +27,8 @@ pub struct WorkerBuilder {
     registry: Registry,
     pool: Option<BlockingPool>,
     max_output_bytes: usize,
+    max_args_bytes: usize,
+    schedules: Vec<Periodic>,
     seed: Option<u64>,
     settings: Settings,
 }
@@ -45,7 +49,7 @@ const SHORTEST_POLL: Duration = Duration::from_millis(10);
 const DEFAULT_IDLE: Duration = Duration::from_secs(5);
 
 impl WorkerBuilder {
-    pub(crate) fn new(store: Option<Arc<dyn Store>>) -> Self {
+    pub(crate) fn new(store: Option<Arc<dyn Store>>, max_args_bytes: usize) -> Self {
         let settings = Settings {
             name: default_name(),
             lease: Duration::from_secs(15),
@@ -61,6 +65,8 @@ impl WorkerBuilder {
             registry: Registry::discovered(),
             pool: None,
             max_output_bytes: ExecutorBuilder::MAX_OUTPUT_BYTES,
+            max_args_bytes,
+            schedules: Vec::new(),
             seed: None,
             settings,
         }
@@ -97,6 +103,48 @@ impl WorkerBuilder {
     #[track_caller]
     pub fn register<M>(mut self, kind: impl Into<Cow<'static, str>>, f: impl Handler<M>) -> Self {
         self.registry.register(kind, f);
+        self
+    }
+
+    /// Has a job stored at each tick of a schedule: the one that `call` makes of the tick's time. It waits in its queue
+    /// like any other, for this worker or another.
+    ///
+    /// **Each tick makes one job**, whichever and however many workers have the schedule, and whatever becomes of them:
+    /// the store takes a tick once. Where no worker was there at its time, [`Missed`](crate::Missed) says what becomes of
+    /// it. A worker that was paused, whose clock was set, or that could not reach the store goes on with the latest tick;
+    /// nothing is stored for a time that a clock set back shows again. A dormant worker ([`when_needed`](Self::when_needed))
+    /// keeps its schedules. The time is the store's; a clock that is set is noticed within ten seconds.
+    ///
+    /// `call` may be called for a tick that another worker takes, and again where the store did not answer: it should do
+    /// nothing but make the call. Where it panics, or its call cannot be stored (see
+    /// [`Client::enqueue`](crate::Client::enqueue)), this worker leaves the tick out and logs an error. A call with an
+    /// [`id`](Call::id) or a [`key`](Call::key) that the store has adds nothing.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// use sidetask::{Call, Schedule};
+    ///
+    /// # async fn example() -> Result<(), sidetask::Error> {
+    /// let client = sidetask::connect("memory:").await?;
+    /// let worker = client
+    ///     .worker()
+    ///     .register("report", |day: String| async move { format!("the report of {day}") })
+    ///     .schedule(Schedule::every("reports.hourly", Duration::from_secs(3600)), |at| {
+    ///         Call::new("report", at.to_string()).max_attempts(3)
+    ///     })
+    ///     .start()
+    ///     .await?;
+    /// # worker.shutdown(Duration::ZERO).await;
+    /// # Ok(())
+    /// # }
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(example()).unwrap();
+    /// ```
+    pub fn schedule<T: 'static>(
+        mut self,
+        schedule: Schedule,
+        call: impl Fn(Timestamp) -> Call<T> + Send + Sync + 'static,
+    ) -> Self {
+        self.schedules.push(Periodic::new(schedule, self.max_args_bytes, call));
         self
     }
 
@@ -175,15 +223,31 @@ impl WorkerBuilder {
     /// # Panics
     /// Outside of a tokio runtime.
     pub async fn start(self) -> Result<Worker, Error> {
-        let Self { store, mut queues, states, mut registry, pool, max_output_bytes, seed, mut settings } = self;
+        let Self {
+            store,
+            mut queues,
+            states,
+            mut registry,
+            pool,
+            max_output_bytes,
+            max_args_bytes: _,
+            schedules,
+            seed,
+            mut settings,
+        } = self;
         let Some(store) = store else { return Err(nothing_to_claim()) };
         if queues.is_empty() {
             let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
             queues.push((TaskOptions::DEFAULT_QUEUE.to_owned(), 2 * cores));
         }
-        check(&queues, &settings, max_output_bytes, &mut registry)?;
-        let kinds = registry.kinds();
         let clock = store.clock();
+        let mut faults = Vec::new();
+        check(&queues, &settings, max_output_bytes, &mut registry, &mut faults);
+        let ticks = schedule::read(schedules.iter().map(|periodic| &periodic.schedule), clock.now(), &mut faults);
+        if !faults.is_empty() {
+            return Err(Error::configuration(&faults));
+        }
+        let kinds = registry.kinds();
         let executor = Executor::builder(registry).states(states).clock(Arc::clone(&clock));
         let executor =
             executor.max_output_bytes(max_output_bytes).pool(pool.unwrap_or_else(BlockingPool::shared)).build()?;
@@ -205,13 +269,15 @@ impl WorkerBuilder {
             changed: Notify::new(),
             random: Mutex::new(seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed)),
             settings,
+            begun: clock.elapsed(),
             clock,
             store,
         });
         let events = shared.store.listen();
         let joined = if shared.settings.idle_after.is_none() { Some(shared.join().await?) } else { None };
         let (report, ended) = watch::channel(None);
-        let life = live(Arc::clone(&shared), events, to_store, joined);
+        let periodics = schedules.into_iter().zip(ticks).collect();
+        let life = live(Arc::clone(&shared), events, to_store, periodics, joined);
         tokio::spawn(async move { report.send_replace(Some(life.await)) });
         Ok(Worker::new(shared, ended))
     }
@@ -229,10 +295,10 @@ fn check(
     settings: &Settings,
     max_output_bytes: usize,
     registry: &mut Registry,
-) -> Result<(), Error> {
-    let mut faults = Vec::new();
+    faults: &mut Vec<String>,
+) {
     for (at, (name, concurrency)) in queues.iter().enumerate() {
-        check_name("queue", name, &mut faults);
+        check_name("queue", name, faults);
         if queues[..at].iter().any(|(earlier, _)| earlier == name) {
             faults.push(format!("queue `{name}` is given twice: give it once, with its whole concurrency"));
         }
@@ -267,7 +333,6 @@ fn check(
         let limits = known.filter_map(|definition| definition.options().rate_limit.as_ref());
         faults.extend(limits.filter_map(|limit| rate::limiter(limit).err()).map(|error| error.to_string()));
     }
-    if faults.is_empty() { Ok(()) } else { Err(Error::configuration(&faults)) }
 }
 
 const MOST_CONCURRENT: usize = if Semaphore::MAX_PERMITS < 1_000_000 { Semaphore::MAX_PERMITS } else { 1_000_000 };

@@ -19,6 +19,7 @@ mod queues;
 mod report;
 mod retention;
 mod running;
+mod scheduler;
 mod session;
 mod shared;
 

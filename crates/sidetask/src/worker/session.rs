@@ -16,7 +16,9 @@ use super::keep::keep;
 use super::listen::listen;
 use super::report::{GivenBack, ShutdownReport};
 use super::running::{Attempt, TakenOver};
+use super::scheduler::{Periodic, schedule};
 use super::shared::Shared;
+use crate::schedule::Ticks;
 
 /// How long after its deadline a shutdown may take to tell the store.
 pub(super) const GRACE: Duration = Duration::from_secs(2);
@@ -26,11 +28,15 @@ pub(super) async fn live(
     shared: Arc<Shared>,
     events: Events,
     reports: mpsc::UnboundedReceiver<Finish>,
+    schedules: Vec<(Periodic, Ticks)>,
     joined: Option<WorkerId>,
 ) -> ShutdownReport {
     let mut helpers = JoinSet::new();
     helpers.spawn(acknowledge(Arc::clone(&shared), reports));
     helpers.spawn(listen(Arc::clone(&shared), events));
+    for (periodic, ticks) in schedules {
+        helpers.spawn(schedule(Arc::clone(&shared), periodic, ticks));
+    }
     let mut joined = joined;
     let mut reason = Reason::Work;
     let membership = loop {

@@ -17,6 +17,8 @@ use crate::Executor;
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
+    /// What had passed on the clock when the worker was started.
+    pub(super) begun: Duration,
     pub(super) executor: Executor,
     pub(super) kinds: Kinds,
     pub(super) settings: Settings,

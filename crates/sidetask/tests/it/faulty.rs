@@ -19,8 +19,12 @@ pub(crate) struct Faulty {
     pub(crate) finishes_fail: AtomicBool,
     /// Heartbeats fail.
     pub(crate) is_unheard: AtomicBool,
+    /// Jobs are stored, and those who asked for it hear that they were not.
+    pub(crate) enqueues_go_unheard: AtomicBool,
     /// Listeners hear nothing, and slots are not used.
     pub(crate) is_silent: AtomicBool,
+    pub(crate) enqueues: AtomicUsize,
+    pub(crate) refused_enqueues: AtomicUsize,
     pub(crate) refused_finishes: AtomicUsize,
     pub(crate) heartbeats: AtomicUsize,
     pub(crate) claims: AtomicUsize,
@@ -39,7 +43,10 @@ impl Faulty {
             is_down: AtomicBool::new(false),
             finishes_fail: AtomicBool::new(false),
             is_unheard: AtomicBool::new(false),
+            enqueues_go_unheard: AtomicBool::new(false),
             is_silent: AtomicBool::new(false),
+            enqueues: AtomicUsize::new(0),
+            refused_enqueues: AtomicUsize::new(0),
             refused_finishes: AtomicUsize::new(0),
             heartbeats: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
@@ -73,8 +80,13 @@ impl Store for Faulty {
     }
 
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
-        self.check()?;
-        self.inner.enqueue(jobs).await
+        self.check().inspect_err(|_| _ = self.refused_enqueues.fetch_add(1, Ordering::SeqCst))?;
+        let answer = self.inner.enqueue(jobs).await;
+        self.enqueues.fetch_add(1, Ordering::SeqCst);
+        if self.enqueues_go_unheard.load(Ordering::SeqCst) {
+            return Err(Error::storage("the answer is lost", "by order"));
+        }
+        answer
     }
 
     async fn join(&self, worker: Joining) -> Result<(), Error> {

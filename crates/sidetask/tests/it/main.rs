@@ -15,6 +15,7 @@ mod macros;
 mod memory;
 mod rate;
 mod runner;
+mod schedules;
 mod service;
 mod spawned;
 mod stall;
