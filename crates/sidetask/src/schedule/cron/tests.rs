@@ -348,4 +348,20 @@ proptest! {
         prop_assert_eq!(cron.latest(next), Some(next));
         prop_assert_eq!(cron.latest(latest), Some(latest));
     }
+
+    #[test]
+    fn any_text_is_read_or_refused_and_what_is_read_moves_on(
+        expression in prop_oneof![
+            "([0-9*/,LW#?+-]{1,6} ){4,6}[0-9*A-Z/,#+-]{1,6}",
+            "@?[ -~]{0,30}",
+            "\\PC{0,30}",
+        ],
+        time in 0_i64..4_000_000_000_000_000,
+    ) {
+        let time = Timestamp::from_micros(time);
+        if let Ok(cron) = Cron::parse(&expression, "America/New_York") {
+            prop_assert!(cron.next(time).is_none_or(|next| next > time));
+            prop_assert!(cron.latest(time).is_none_or(|latest| latest <= time));
+        }
+    }
 }
