@@ -23,7 +23,7 @@ fn two_processes_on_one_file_share_the_work_and_repeat_none_of_it() {
     }
     let mut said = Said::default();
     for worker in workers {
-        worker.signal(rustix::process::Signal::TERM);
+        worker.terminate();
         let heard = worker.finish();
         assert!(!heard.runs.is_empty(), "one of the workers had nothing to do");
         said.add(heard);

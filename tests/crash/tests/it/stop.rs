@@ -1,7 +1,5 @@
 use std::process::Command;
 
-use rustix::process::Signal;
-
 use crate::victim::{Database, Victim, wait_until};
 
 fn enqueue(path: &std::path::Path, number: &str, ms: &str) -> Vec<String> {
@@ -18,7 +16,7 @@ fn a_stopped_workers_late_completion_is_refused() {
     stopped.wait_for("ready");
     enqueue(&path, "1", "1500");
     stopped.wait_for("run");
-    stopped.signal(Signal::STOP);
+    stopped.stop();
 
     let other = Victim::start("work", &path, &[]);
     assert!(other.wait_for("run").ends_with(" 2"), "the second attempt");
@@ -33,13 +31,13 @@ fn a_stopped_workers_late_completion_is_refused() {
     };
     let kept = output(&database);
 
-    stopped.signal(Signal::CONT);
+    stopped.go_on();
     stopped.wait_for("end");
     other.kill();
     enqueue(&path, "1", "0");
     stopped.wait_for("end");
     wait_until(|| database.count("state = 4") == 2);
-    stopped.signal(Signal::TERM);
+    stopped.terminate();
     let said = stopped.finish();
     assert!(said.errors.contains("lease"), "{}", said.errors);
     let after: (String, i64) = database
@@ -65,7 +63,7 @@ fn a_long_job_whose_worker_lives_is_never_rescued() {
     wait_until(|| database.count("state = 4") == 2);
     assert_eq!(database.count("attempt = 1 AND fence = 1 AND errors IS NULL"), 2);
     for worker in workers {
-        worker.signal(Signal::TERM);
+        worker.terminate();
         worker.finish();
     }
 }
@@ -80,7 +78,7 @@ fn a_worker_that_is_told_to_end_gives_its_jobs_back() {
     enqueue(&path, "15", "60000");
     let database = Database::open(&path);
     wait_until(|| database.count("state = 2") == 10);
-    worker.signal(Signal::TERM);
+    worker.terminate();
     let said = worker.finish();
     assert!(said.other.iter().any(|line| line.starts_with("report")), "{:?}", said.other);
     assert_eq!(database.count("state = 1 AND attempt = 0 AND errors IS NULL"), 15);

@@ -1,24 +1,18 @@
 //! Starting, hearing and hurting a process.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
 use sidetask_sqlite::rusqlite::Connection;
+use sidetask_testing::faults::{Ended, Process};
 
 /// Nothing here takes that long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) struct Victim {
-    process: Child,
-    lines: Receiver<String>,
-    errors: thread::JoinHandle<String>,
-}
+pub(crate) struct Victim(Process);
 
 pub(crate) fn wait_until(condition: impl Fn() -> bool) {
     let end = Instant::now() + PATIENCE;
@@ -47,6 +41,14 @@ impl Said {
         self.other.extend(other.other);
     }
 
+    fn all(ended: Ended) -> Self {
+        let mut said = Self { errors: ended.errors, ..Self::default() };
+        for line in ended.lines {
+            said.hear(&line);
+        }
+        said
+    }
+
     fn hear(&mut self, line: &str) {
         match line.split(' ').collect::<Vec<_>>()[..] {
             ["ack", id] => self.acknowledged.push(id.to_owned()),
@@ -64,71 +66,37 @@ impl Victim {
         Self::run(command)
     }
 
-    pub(crate) fn run(mut command: Command) -> Self {
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let stdout = BufReader::new(process.stdout.take().unwrap());
-        let stderr = process.stderr.take().unwrap();
-        let (sender, lines) = mpsc::channel();
-        thread::spawn(move || {
-            for line in stdout.lines() {
-                // The test may have heard enough.
-                let _ = sender.send(line.unwrap());
-            }
-        });
-        let errors = thread::spawn(move || std::io::read_to_string(stderr).unwrap());
-        Self { process, lines, errors }
+    pub(crate) fn run(command: Command) -> Self {
+        Self(Process::start(command).unwrap().patience(PATIENCE))
     }
 
     /// Waits for a line that begins with `word`, and answers it.
     pub(crate) fn wait_for(&self, word: &str) -> String {
-        let end = Instant::now() + PATIENCE;
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            let line = self.lines.recv_timeout(left).unwrap_or_else(|_| panic!("the victim did not say `{word}`"));
-            if line.starts_with(word) {
-                return line;
-            }
-        }
+        self.0.wait_for(word).unwrap()
     }
 
-    pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.id().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+    pub(crate) fn stop(&self) {
+        self.0.stop().unwrap();
+    }
+
+    pub(crate) fn go_on(&self) {
+        self.0.go_on().unwrap();
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.0.terminate().unwrap();
     }
 
     /// Kills it without warning and answers what it had said.
     pub(crate) fn kill(self) -> Said {
-        self.signal(Signal::KILL);
-        self.hear_out()
+        Said::all(self.0.kill().unwrap())
     }
 
     /// Waits until it ends by itself, in success, and answers what it said.
-    pub(crate) fn finish(mut self) -> Said {
-        let end = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self.process.try_wait().unwrap() {
-                break status;
-            }
-            if Instant::now() > end {
-                self.signal(Signal::KILL);
-                let errors = self.hear_out().errors;
-                let last: Vec<&str> = errors.lines().rev().take(10).collect();
-                panic!("the victim did not end; its last lines, backwards: {last:#?}");
-            }
-            thread::sleep(Duration::from_millis(5));
-        };
-        let said = self.hear_out();
-        assert!(status.success(), "{status}: {:?} {}", said.other, said.errors);
-        said
-    }
-
-    fn hear_out(mut self) -> Said {
-        self.process.wait().unwrap();
-        let mut said = Said { errors: self.errors.join().unwrap(), ..Said::default() };
-        for line in self.lines {
-            said.hear(&line);
-        }
-        said
+    pub(crate) fn finish(self) -> Said {
+        let ended = self.0.finish().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        Said::all(ended)
     }
 }
 
