@@ -39,7 +39,9 @@ CREATE TABLE {s}.jobs (
 CREATE INDEX jobs_available ON {s}.jobs (queue, priority, run_at, seq) WHERE state = 1;
 CREATE INDEX jobs_due ON {s}.jobs (run_at, seq) WHERE state IN (0, 3) AND NOT held;
 CREATE INDEX jobs_running ON {s}.jobs (worker) WHERE state = 2;
-CREATE INDEX jobs_lane ON {s}.jobs (lane, seq) WHERE lane IS NOT NULL;
+-- Who is under way in a lane, and who waits to be let in: to count the ones, a backlog of the others is not read.
+CREATE INDEX jobs_under_way ON {s}.jobs (lane) WHERE lane IS NOT NULL AND NOT held;
+CREATE INDEX jobs_held ON {s}.jobs (lane, seq) WHERE held;
 
 -- Jobs that have ended, until they are purged. Nothing changes a row in here; a retry by hand moves it back.
 CREATE TABLE {s}.history (
@@ -69,6 +71,8 @@ CREATE TABLE {s}.history (
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 1);
 
 CREATE INDEX history_finished ON {s}.history (state, finished_at);
+-- The few that did not complete, for whoever looks for them among the many that did.
+CREATE INDEX history_failed ON {s}.history (id) WHERE state <> 4;
 
 -- What makes a job the only one: its kind and key, or an id that was given to it (under the kind '').
 CREATE TABLE {s}.names (

@@ -78,10 +78,14 @@ pub(crate) fn record(row: &Row) -> Result<JobRecord, tokio_postgres::Error> {
     job.run_at = time(15)?.unwrap_or(created_at);
     job.attempted_at = time(16)?;
     job.finished_at = time(17)?;
-    let width = row.try_get::<_, Option<i64>>(19)?.map_or(1, number);
-    job.lane = row.try_get::<_, Option<String>>(18)?.map(|name| Lane { name: Cow::Owned(name), width });
+    job.lane = lane(row.try_get(18)?, row.try_get(19)?);
     job.held = row.try_get(20)?;
     Ok(job)
+}
+
+/// The lane whose name and width are in these columns.
+pub(crate) fn lane(name: Option<String>, width: Option<i64>) -> Option<Lane> {
+    name.map(|name| Lane { name: Cow::Owned(name), width: width.map_or(1, number) })
 }
 
 /// An attempt's error as it is stored: short names, since there may be many.

@@ -14,7 +14,7 @@ use crate::clock::DatabaseClock;
 use crate::database::Database;
 use crate::error::Fault;
 use crate::news::Announcer;
-use crate::ops::{claim, enqueue, finish, read, worker};
+use crate::ops::{change, claim, enqueue, finish, list, pause, progress, promote, purge, read, worker};
 use crate::statement::Texts;
 use crate::{PostgresOptions, schema};
 
@@ -97,10 +97,6 @@ fn told<T>(action: &str, done: Result<T, Fault>) -> Result<T, Error> {
     done.map_err(|fault| fault.explain(action))
 }
 
-fn not_yet<T>() -> Result<T, Error> {
-    Err(Error::unsupported("the PostgreSQL store cannot do this yet"))
-}
-
 #[async_trait]
 impl Store for PostgresStore {
     fn clock(&self) -> Arc<dyn Clock> {
@@ -136,8 +132,7 @@ impl Store for PostgresStore {
 
     async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error> {
         self.check_open()?;
-        let _ = updates;
-        not_yet()
+        told("keep progress", progress::progress(&self.0.database, &updates).await)
     }
 
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
@@ -146,8 +141,8 @@ impl Store for PostgresStore {
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
-        let _ = limit;
-        not_yet()
+        self.check_open()?;
+        told("promote due jobs", promote::promote(&self.0.database, limit).await)
     }
 
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
@@ -159,8 +154,10 @@ impl Store for PostgresStore {
     }
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
-        let _ = (ids, change);
-        not_yet()
+        self.check_open()?;
+        let changing = (ids, change);
+        let changed = self.0.database.transact(&changing, |work, changing| Box::pin(change::change(work, changing)));
+        told("change jobs", changed.await)
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
@@ -169,8 +166,8 @@ impl Store for PostgresStore {
     }
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
-        let _ = (filter, page);
-        not_yet()
+        self.check_open()?;
+        told("list jobs", list::list(&self.0.database, &filter, page).await)
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
@@ -179,13 +176,15 @@ impl Store for PostgresStore {
     }
 
     async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error> {
-        let _ = (queue, paused);
-        not_yet()
+        self.check_open()?;
+        let wanted = (queue.to_owned(), paused);
+        let paused = self.0.database.transact(&wanted, |work, wanted| Box::pin(pause::pause(work, wanted)));
+        told("pause or resume a queue", paused.await)
     }
 
     async fn purge(&self, purge: Purge) -> Result<usize, Error> {
-        let _ = purge;
-        not_yet()
+        self.check_open()?;
+        told("purge jobs", purge::purge(&self.0.database, purge).await)
     }
 
     fn listen(&self) -> Events {

@@ -1,8 +1,16 @@
 //! What the store does, an operation a file.
 
+pub(crate) mod change;
 pub(crate) mod claim;
 pub(crate) mod enqueue;
 pub(crate) mod finish;
+pub(crate) mod lane;
+pub(crate) mod list;
+pub(crate) mod pause;
+pub(crate) mod progress;
+pub(crate) mod promote;
+pub(crate) mod purge;
 pub(crate) mod read;
 pub(crate) mod settle;
+pub(crate) mod tally;
 pub(crate) mod worker;

@@ -1,13 +1,15 @@
 //! Moving jobs as the lifecycle says: reading where they stand under a lock, and writing where they go.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
-use sidetask_core::{AttemptError, JobId, State, Timestamp, Token, WorkerId};
+use sidetask_core::lifecycle::{self, Outcome, Policy, Standing};
+use sidetask_core::{AttemptError, JobId, Lane, State, Timestamp, Token, WorkerId};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::lane;
+use super::tally::Tallies;
 use crate::database::Work;
 use crate::error::Fault;
 use crate::news::News;
@@ -22,18 +24,28 @@ pub(crate) struct Held {
     pub(crate) standing: Standing,
     pub(crate) max_attempts: u32,
     pub(crate) worker: Option<WorkerId>,
+    pub(crate) lane: Option<Lane>,
+    /// Whether its lane has not let it in.
+    pub(crate) is_held: bool,
     fence: u64,
     errors: Option<String>,
 }
 
-/// The columns that [`Held::read`] reads.
+/// The columns that [`Held::read`] reads, of `{s}.jobs`.
 macro_rules! held {
     () => {
-        "id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors"
+        "id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors, lane, lane_width, held"
     };
 }
 
-pub(crate) use held;
+/// The same of `{s}.history`.
+macro_rules! held_no_more {
+    () => {
+        "id, queue, state, attempt, cancel_requested, max_attempts, NULL::uuid, fence, errors, lane, lane_width, false"
+    };
+}
+
+pub(crate) use {held, held_no_more};
 
 impl Held {
     pub(crate) fn read(row: &Row) -> Result<Self, Fault> {
@@ -49,6 +61,8 @@ impl Held {
             worker: row.try_get::<_, Option<Uuid>>(6)?.map(rows::worker_id),
             fence: row.try_get::<_, i64>(7)?.unsigned_abs(),
             errors: row.try_get(8)?,
+            lane: rows::lane(row.try_get(9)?, row.try_get(10)?),
+            is_held: row.try_get(11)?,
         })
     }
 
@@ -69,8 +83,11 @@ pub(crate) struct Settlement {
 struct Move {
     id: JobId,
     queue: String,
+    lane: Option<Lane>,
     from: State,
-    to: Transition,
+    to: State,
+    attempt: u32,
+    run_at: Option<Timestamp>,
     errors: Option<String>,
     output: Option<String>,
 }
@@ -79,34 +96,58 @@ impl Settlement {
     /// Ends a running attempt as the lifecycle says. `None`: it was not running.
     pub(crate) fn end(&mut self, held: &Held, outcome: &Outcome, retry_in: Duration, now: Timestamp) -> Option<State> {
         let policy = Policy { max_attempts: held.max_attempts, retry_in };
-        let to = lifecycle::next(held.standing, outcome, policy, now)?;
+        let next = lifecycle::next(held.standing, outcome, policy, now)?;
         let errors = outcome.error().map(|message| {
             let mut errors = rows::decode_errors(held.errors.as_deref());
             AttemptError::new(held.standing.attempt, now, message).push(&mut errors);
             rows::encode_errors(&errors)
         });
         let output = match outcome {
-            Outcome::Completed(output) if to.keeps_output => Some(output.as_str().to_owned()),
+            Outcome::Completed(output) if next.keeps_output => Some(output.as_str().to_owned()),
             _ => None,
         };
-        let state = to.state;
-        self.moves.push(Move { id: held.id, queue: held.queue.clone(), from: held.standing.state, to, errors, output });
-        Some(state)
+        let moved = Move::new(held, next.state);
+        self.moves.push(Move { attempt: next.attempt, run_at: next.run_at, errors, output, ..moved });
+        Some(next.state)
     }
 
-    /// Writes it all.
+    /// Cancels a job that does not run.
+    pub(crate) fn cancel(&mut self, held: &Held) {
+        self.moves.push(Move::new(held, State::Cancelled));
+    }
+
+    /// Writes it all, and lets others into the lanes of what ended.
     pub(crate) async fn write(self, work: &Work<'_>, now: Timestamp, news: &mut News) -> Result<(), Fault> {
+        let mut tallies = Tallies::default();
         for moved in &self.moves {
-            news.moved(moved.id, &moved.queue, moved.to.state);
+            news.moved(moved.id, &moved.queue, moved.to);
+            tallies.moved(&moved.queue, moved.from, moved.to);
         }
-        let (ended, going_on): (Vec<&Move>, Vec<&Move>) =
-            self.moves.iter().partition(|moved| moved.to.state.is_final());
-        for (statement, moves) in [(&KEEP, going_on), (&END, ended)] {
+        let (ended, going_on): (Vec<&Move>, Vec<&Move>) = self.moves.iter().partition(|moved| moved.to.is_final());
+        for (statement, moves) in [(&KEEP, &going_on), (&END, &ended)] {
             if !moves.is_empty() {
-                write_moves(work, statement, &moves, now).await?;
+                write_moves(work, statement, moves, now).await?;
             }
         }
-        write_tallies(work, &self.moves).await
+        let lanes: BTreeSet<&str> = ended.iter().filter_map(|moved| Some(&*moved.lane.as_ref()?.name)).collect();
+        lane::let_in(work, &lanes, now, news, &mut tallies).await?;
+        tallies.write(work).await
+    }
+}
+
+impl Move {
+    fn new(held: &Held, to: State) -> Self {
+        Self {
+            id: held.id,
+            queue: held.queue.clone(),
+            lane: held.lane.clone(),
+            from: held.standing.state,
+            to,
+            attempt: held.standing.attempt,
+            run_at: None,
+            errors: None,
+            output: None,
+        }
     }
 }
 
@@ -117,9 +158,9 @@ async fn write_moves(
     now: Timestamp,
 ) -> Result<(), Fault> {
     let ids: Vec<Uuid> = moves.iter().map(|moved| rows::job_uuid(&moved.id)).collect();
-    let states: Vec<i16> = moves.iter().map(|moved| rows::code(moved.to.state)).collect();
-    let attempts: Vec<i64> = moves.iter().map(|moved| i64::from(moved.to.attempt)).collect();
-    let run_at: Vec<Option<i64>> = moves.iter().map(|moved| moved.to.run_at.map(Timestamp::as_micros)).collect();
+    let states: Vec<i16> = moves.iter().map(|moved| rows::code(moved.to)).collect();
+    let attempts: Vec<i64> = moves.iter().map(|moved| i64::from(moved.attempt)).collect();
+    let run_at: Vec<Option<i64>> = moves.iter().map(|moved| moved.run_at.map(Timestamp::as_micros)).collect();
     let errors: Vec<Option<&str>> = moves.iter().map(|moved| moved.errors.as_deref()).collect();
     let outputs: Vec<Option<&str>> = moves.iter().map(|moved| moved.output.as_deref()).collect();
     work.query(statement, &[&now.as_micros(), &ids, &states, &attempts, &run_at, &errors, &outputs]).await?;
@@ -159,35 +200,3 @@ static END: Statement = Statement {
            SELECT * FROM moved",
     types: MOVES,
 };
-
-static TALLY: Statement = Statement {
-    text: "INSERT INTO {s}.tallies SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
-    types: &[
-        Type::TEXT_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-    ],
-};
-
-/// Writes how many jobs came into each state, and left it.
-async fn write_tallies(work: &Work<'_>, moves: &[Move]) -> Result<(), Fault> {
-    let mut tallies: BTreeMap<&str, [i64; State::ALL.len()]> = BTreeMap::new();
-    for moved in moves {
-        let tally = tallies.entry(&moved.queue).or_default();
-        tally[usize::from(moved.from.code())] -= 1;
-        tally[usize::from(moved.to.state.code())] += 1;
-    }
-    if tallies.is_empty() {
-        return Ok(());
-    }
-    let queues: Vec<&str> = tallies.keys().copied().collect();
-    let [a, b, c, d, e, f, g] =
-        State::ALL.map(|state| tallies.values().map(|tally| tally[usize::from(state.code())]).collect::<Vec<i64>>());
-    work.query(&TALLY, &[&queues, &a, &b, &c, &d, &e, &f, &g]).await?;
-    Ok(())
-}
