@@ -3,6 +3,7 @@
 mod clock;
 mod database;
 mod error;
+mod leader;
 mod news;
 mod ops;
 mod options;

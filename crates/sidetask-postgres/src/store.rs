@@ -13,8 +13,9 @@ use tokio_postgres::NoTls;
 use crate::clock::DatabaseClock;
 use crate::database::Database;
 use crate::error::Fault;
+use crate::leader::Leader;
 use crate::news::Announcer;
-use crate::ops::{change, claim, enqueue, finish, list, pause, progress, promote, purge, read, worker};
+use crate::ops::{change, claim, enqueue, finish, list, pause, progress, promote, purge, read, rescue, worker};
 use crate::statement::Texts;
 use crate::{PostgresOptions, schema};
 
@@ -27,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) options: PostgresOptions,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
+    pub(crate) leader: Leader,
     pub(crate) closed: AtomicBool,
     /// The store's id, once it was asked for.
     pub(crate) store_id: tokio::sync::OnceCell<String>,
@@ -76,6 +78,7 @@ impl PostgresStore {
             options,
             clock,
             ids: IdSource::new(),
+            leader: Leader::new(Leader::LEASE),
             closed: AtomicBool::new(false),
             store_id: tokio::sync::OnceCell::new(),
         };
@@ -84,6 +87,16 @@ impl PostgresStore {
 
     pub(crate) fn check_open(&self) -> Result<(), Error> {
         if self.0.closed.load(Ordering::Relaxed) { Err(Error::closed("store")) } else { Ok(()) }
+    }
+}
+
+impl Inner {
+    /// Lets another lead. Where that fails, the lease ends by itself.
+    async fn resign(&self) {
+        if let Err(fault) = self.leader.resign(&self.database).await {
+            let error = fault.explain("give leadership up");
+            tracing::debug!(error = ?error, "another will lead once the lease has ended");
+        }
     }
 }
 
@@ -110,12 +123,18 @@ impl Store for PostgresStore {
 
     async fn join(&self, joining: Joining) -> Result<(), Error> {
         self.check_open()?;
-        told("join a worker", worker::join(&self.0.database, &joining).await)
+        told("join a worker", worker::join(&self.0.database, &joining).await)?;
+        self.0.leader.joined(joining.worker);
+        Ok(())
     }
 
     async fn leave(&self, id: WorkerId) -> Result<(), Error> {
         self.check_open()?;
-        told("let a worker leave", self.0.database.transact(&id, |work, id| Box::pin(worker::leave(work, id))).await)
+        told("let a worker leave", self.0.database.transact(&id, |work, id| Box::pin(worker::leave(work, id))).await)?;
+        if self.0.leader.left(id) {
+            self.0.resign().await;
+        }
+        Ok(())
     }
 
     fn lend(&self, _slots: Slots) {}
@@ -142,15 +161,12 @@ impl Store for PostgresStore {
 
     async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
         self.check_open()?;
-        told("promote due jobs", promote::promote(&self.0.database, limit).await)
+        told("promote due jobs", promote::promote(&self.0, limit).await)
     }
 
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
         self.check_open()?;
-        told(
-            "rescue jobs",
-            self.0.database.transact(&limit, |work, limit| Box::pin(worker::rescue(work, *limit))).await,
-        )
+        told("rescue jobs", rescue::rescue(&self.0, limit).await)
     }
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
@@ -193,6 +209,7 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
+            self.0.resign().await;
             self.0.database.pool.close();
             self.0.database.announcer.publisher.close();
         }

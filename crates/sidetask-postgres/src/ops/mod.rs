@@ -11,6 +11,7 @@ pub(crate) mod progress;
 pub(crate) mod promote;
 pub(crate) mod purge;
 pub(crate) mod read;
+pub(crate) mod rescue;
 pub(crate) mod settle;
 pub(crate) mod tally;
 pub(crate) mod worker;

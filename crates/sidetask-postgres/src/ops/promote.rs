@@ -3,10 +3,12 @@ use std::time::Duration;
 use sidetask_core::Promoted;
 use tokio_postgres::types::Type;
 
-use crate::database::{Database, Work};
+use crate::database::Work;
 use crate::error::Fault;
+use crate::leader::Turn;
 use crate::news::News;
 use crate::statement::Statement;
+use crate::store::Inner;
 
 static NEXT: Statement = Statement {
     text: "SELECT run_at - {now} FROM {s}.jobs WHERE state IN (0, 3) AND NOT held ORDER BY run_at, seq LIMIT 1",
@@ -29,7 +31,11 @@ static PROMOTE: Statement = Statement {
     types: &[Type::INT8, Type::INT8],
 };
 
-pub(crate) async fn promote(database: &Database, limit: usize) -> Result<Promoted, Fault> {
+pub(crate) async fn promote(inner: &Inner, limit: usize) -> Result<Promoted, Fault> {
+    let database = &inner.database;
+    if let Turn::Others(wait) = inner.leader.turn(database, &*inner.clock).await? {
+        return Ok(Promoted { moved: 0, next_in: Some(wait) });
+    }
     let next = database.query(&NEXT, &[&database.now()]).await?;
     let next_in = next.first().map(|row| row.try_get(0)).transpose()?.map(until);
     // As a rule nothing is due, and that was all.

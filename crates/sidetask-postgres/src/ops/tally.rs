@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use sidetask_core::State;
 use tokio_postgres::types::Type;
 
-use crate::database::Work;
+use crate::database::{Database, Work};
 use crate::error::Fault;
 use crate::statement::Statement;
 
@@ -53,3 +53,23 @@ static WRITE: Statement = Statement {
         Type::INT8_ARRAY,
     ],
 };
+
+/// What others fold at the same time is left to them: each row is folded once, whoever does it. A reader sees the rows
+/// from before or the one from after, never both.
+static FOLD: Statement = Statement {
+    text: "WITH folded AS (
+               DELETE FROM {s}.tallies
+               WHERE ctid = ANY (ARRAY (SELECT ctid FROM {s}.tallies LIMIT 100000 FOR UPDATE SKIP LOCKED))
+               RETURNING *)
+           INSERT INTO {s}.tallies
+           SELECT queue, sum(scheduled), sum(available), sum(running), sum(retryable), sum(completed), sum(cancelled),
+               sum(discarded)
+           FROM folded GROUP BY queue",
+    types: &[],
+};
+
+/// Folds the rows of each queue into one. A queue keeps its row though all its counts are zero: it was seen.
+pub(crate) async fn fold(database: &Database) -> Result<(), Fault> {
+    database.query(&FOLD, &[]).await?;
+    Ok(())
+}

@@ -1,9 +1,11 @@
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Error, Heartbeat, Joining, Rescued, WorkerId};
+use sidetask_core::{Error, Heartbeat, Joining, WorkerId};
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
+use super::lane;
 use super::settle::{Held, Settlement, held};
 use crate::database::{Database, Work};
 use crate::error::Fault;
@@ -49,6 +51,9 @@ pub(crate) async fn heartbeat(database: &Database, worker: WorkerId) -> Result<H
     Ok(Heartbeat { cancelled })
 }
 
+static RUNNING: Statement =
+    Statement { text: "SELECT id FROM {s}.jobs WHERE state = 2 AND worker = $1", types: &[Type::UUID] };
+
 static HELD_BY: Statement = Statement {
     text: concat!("SELECT ", held!(), " FROM {s}.jobs WHERE state = 2 AND worker = $1 ORDER BY id FOR UPDATE"),
     types: &[Type::UUID],
@@ -61,6 +66,12 @@ pub(crate) async fn leave(work: &Work<'_>, worker: &WorkerId) -> Result<((), New
     let id = rows::worker_uuid(worker);
     // First, so that no claim of it comes in between.
     work.query(&FORGET, &[&id]).await?;
+    let running = work.query(&RUNNING, &[&id]).await?;
+    if running.is_empty() {
+        return Ok(((), News::default()));
+    }
+    let running = running.iter().map(|row| row.try_get(0)).collect::<Result<Vec<Uuid>, _>>()?;
+    lane::lock_of(work, &running).await?;
     let now = work.time().await?;
     let (mut settlement, mut news) = (Settlement::default(), News::default());
     for row in work.query(&HELD_BY, &[&id]).await? {
@@ -68,45 +79,4 @@ pub(crate) async fn leave(work: &Work<'_>, worker: &WorkerId) -> Result<((), New
     }
     settlement.write(work, now, &mut news).await?;
     Ok(((), news))
-}
-
-/// Of all workers whose lease expired, so that none goes on with jobs that are left to a later rescue.
-static LOSE: Statement = Statement {
-    text: "UPDATE {s}.workers SET lost = true WHERE lease_until <= {now} AND NOT lost RETURNING id",
-    types: &[Type::INT8],
-};
-
-static EXPIRED: Statement = Statement {
-    text: concat!(
-        "SELECT ",
-        held!(),
-        " FROM {s}.jobs
-          WHERE state = 2
-              AND NOT EXISTS (SELECT FROM {s}.workers WHERE workers.id = jobs.worker AND NOT lost)
-          ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED"
-    ),
-    types: &[Type::INT8],
-};
-
-static BURY: Statement = Statement {
-    text: "DELETE FROM {s}.workers
-           WHERE lost AND NOT EXISTS (SELECT FROM {s}.jobs WHERE state = 2 AND worker = workers.id)
-           RETURNING id",
-    types: &[],
-};
-
-pub(crate) async fn rescue(work: &Work<'_>, limit: usize) -> Result<(Vec<Rescued>, News), Fault> {
-    work.query(&LOSE, &[&work.now()]).await?;
-    let now = work.time().await?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let (mut settlement, mut news, mut rescued) = (Settlement::default(), News::default(), Vec::new());
-    for row in work.query(&EXPIRED, &[&limit]).await? {
-        let job = Held::read(&row)?;
-        if let Some(state) = settlement.end(&job, &Outcome::Expired, Duration::ZERO, now) {
-            rescued.push(Rescued { id: job.id, state, worker: job.worker });
-        }
-    }
-    settlement.write(work, now, &mut news).await?;
-    work.query(&BURY, &[]).await?;
-    Ok((rescued, news))
 }
