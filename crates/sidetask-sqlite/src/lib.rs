@@ -7,8 +7,8 @@
 //! ```
 //!
 //! Most programs do not use this crate by name: `sidetask::connect("sqlite:tasks.db")` opens the same store. It is
-//! for those who [enqueue in their own transactions](SqliteStore::enqueue_in) or set [options](SqliteOptions) that a
-//! URL does not have.
+//! for those who [enqueue](SqliteStore::enqueue_in) or [complete jobs](CompleteIn) in their own transactions, or set
+//! [options](SqliteOptions) that a URL does not have.
 
 mod checkpoint;
 mod connection;
@@ -28,3 +28,4 @@ pub use options::SqliteOptions;
 /// The SQLite library whose transactions [`SqliteStore::enqueue_in`] takes.
 pub use rusqlite;
 pub use store::SqliteStore;
+pub use transaction::CompleteIn;

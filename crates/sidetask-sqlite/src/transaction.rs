@@ -1,7 +1,10 @@
-//! Enqueueing in the user's own transaction.
+//! Working in the user's own transaction.
+
+mod complete;
 
 use std::sync::LazyLock;
 
+pub use complete::CompleteIn;
 use rusqlite::Transaction;
 use sidetask_core::{Call, Enqueued, Error, Registry};
 
@@ -46,19 +49,25 @@ impl SqliteStore {
     pub fn enqueue_in<T>(&self, tx: &Transaction<'_>, call: Call<T>) -> Result<Enqueued, Error> {
         let known = KNOWN.find(call.kind()).map(|known| &**known);
         let job = call.into_new_job(known, self.max_args_bytes)?;
-        lock(tx).map_err(|error| explain(ACTION, error))?;
-        if schema::store_id(tx).map_err(|error| explain(ACTION, error))?.as_deref() != Some(self.store_id.as_str()) {
-            return Err(Error::unusable(format!(
-                "cannot {ACTION}: its connection does not lead to {}, where this store keeps its jobs",
-                self.path.display()
-            )));
-        }
+        self.enter(tx, ACTION)?;
         let shared = &self.shared;
         let rows = Rows::default();
         let mut unit = Unit::new(tx, shared.clock.now(), &shared.ids, &shared.lent, &rows);
         let enqueued = enqueue(&mut unit, &[job], HandOff::Never).map_err(|error| explain(ACTION, error))?;
         unit.finish().map_err(|error| explain(ACTION, error))?;
         enqueued.into_iter().next().ok_or_else(|| Error::closed("store"))
+    }
+
+    /// Begins to write, on a connection that leads to the store's file.
+    fn enter(&self, tx: &Transaction<'_>, action: &str) -> Result<(), Error> {
+        lock(tx).map_err(|error| explain(action, error))?;
+        if schema::store_id(tx).map_err(|error| explain(action, error))?.as_deref() != Some(self.store_id.as_str()) {
+            return Err(Error::unusable(format!(
+                "cannot {action}: its connection does not lead to {}, where this store keeps its jobs",
+                self.path.display()
+            )));
+        }
+        Ok(())
     }
 }
 

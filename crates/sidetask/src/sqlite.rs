@@ -33,4 +33,4 @@
 //! # }
 //! ```
 
-pub use sidetask_sqlite::{SqliteOptions, SqliteStore, rusqlite};
+pub use sidetask_sqlite::{CompleteIn, SqliteOptions, SqliteStore, rusqlite};

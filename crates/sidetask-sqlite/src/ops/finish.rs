@@ -62,17 +62,28 @@ fn finish_one(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict>
         settled(unit, &row.queue, row.lane.as_deref(), finish.token.job, State::Completed)?;
         return Ok(Verdict::Accepted(State::Completed));
     }
+    let Some(held) = held(unit, &finish.token)? else { return Ok(Verdict::LeaseLost) };
+    let state = end(unit, &held, &finish.outcome, finish.retry_in)?;
+    Ok(state.map_or(Verdict::LeaseLost, Verdict::Accepted))
+}
+
+/// Completes a job, where the lifecycle says that this is what follows. What else follows is left undone.
+pub(crate) fn complete_only(unit: &mut Unit<'_>, token: &Token, output: Json) -> rusqlite::Result<Verdict> {
+    let Some(held) = held(unit, token)? else { return Ok(Verdict::LeaseLost) };
+    if held.standing.cancel_requested {
+        return Ok(Verdict::Accepted(State::Cancelled));
+    }
+    let state = end(unit, &held, &Outcome::Completed(output), Duration::ZERO)?;
+    Ok(state.map_or(Verdict::LeaseLost, Verdict::Accepted))
+}
+
+/// The job, where the token's holder has it.
+fn held(unit: &Unit<'_>, token: &Token) -> rusqlite::Result<Option<Held>> {
     let held = unit
         .statement(&format!("SELECT {HELD} FROM sidetask_jobs WHERE id = ?1"))?
-        .query_row(params![finish.token.job.as_bytes()], Held::read)
+        .query_row(params![token.job.as_bytes()], Held::read)
         .optional()?;
-    match held {
-        Some(held) if held.is_held_by(&finish.token) => {
-            let state = end(unit, &held, &finish.outcome, finish.retry_in)?;
-            Ok(state.map_or(Verdict::LeaseLost, Verdict::Accepted))
-        }
-        _ => Ok(Verdict::LeaseLost),
-    }
+    Ok(held.filter(|held| held.is_held_by(token)))
 }
 
 /// The common case in one statement: what [`lifecycle::next`] says of a completed attempt that nobody asked to stop, of

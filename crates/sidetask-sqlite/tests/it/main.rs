@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
+mod complete;
 mod conformance;
 mod file;
 mod full_disk;
