@@ -39,7 +39,9 @@ pub(crate) fn start() -> Result<Option<Server>> {
     if std::env::var_os(OTHERS).is_some() {
         return Ok(None);
     }
-    Server::start().map(Some)
+    // Nobody pulls the plug on it, and each of hundreds of tests makes a schema of its own: syncing their files took more
+    // time than the tests. What a killed server must not lose is tested on servers of their own, which sync.
+    Server::builder().setting("fsync", "off").start().map(Some)
 }
 
 /// What a command has to be told of it.
