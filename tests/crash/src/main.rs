@@ -9,7 +9,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use sidetask::{Call, Client, Context, Runner, State, Task, TaskError, task};
+use sidetask::{Call, Client, Context, Runner, Schedule, State, Task, TaskError, task};
 use tokio::signal::unix::{SignalKind, signal};
 
 mod web;
@@ -35,7 +35,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let (role, database, rest) = match &arguments[..] {
         ["stuck"] => return stuck().await,
         [role, database, rest @ ..] => (role, database, rest),
-        _ => return Err("usage: victim stuck, or victim load|work|drain|fill|enqueue|web DATABASE [..]".into()),
+        _ => return Err("usage: victim stuck, or victim load|work|drain|fill|enqueue|ticks|web DATABASE [..]".into()),
     };
     let client = sidetask::connect(format!("sqlite:{database}")).await?;
     println!("ready");
@@ -43,6 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("load", []) => load(&client).await,
         ("work", []) => serve(&client).await,
         ("drain", []) => drain(&client).await,
+        ("ticks", [ms]) => ticks(&client, ms.parse()?).await,
         ("fill", [bytes]) => fill(&client, bytes.parse()?).await,
         ("web", [hold]) => web::serve(&client, Duration::from_millis(hold.parse()?)).await,
         ("enqueue", [number, ms]) => enqueue(&client, number.parse()?, ms.parse()?).await,
@@ -92,6 +93,20 @@ async fn serve(client: &Client) -> Result<(), Box<dyn Error>> {
     let report = worker.shutdown(Duration::from_millis(100)).await;
     println!("report {report:?}");
     Ok(client.close().await?)
+}
+
+/// Says which tick of a schedule it is for.
+#[task(name = "victim.tick")]
+async fn tick(micros: i64) {
+    println!("tick {micros}");
+}
+
+/// Keeps a schedule of this period until something happens.
+async fn ticks(client: &Client, ms: u64) -> Result<(), Box<dyn Error>> {
+    let schedule = Schedule::every("victim", Duration::from_millis(ms));
+    let worker = client.worker().queue("default", SLOTS).lease(LEASE);
+    let _worker = worker.schedule(schedule, |at| tick::call(at.as_micros())).start().await?;
+    std::future::pending().await
 }
 
 /// Works until there is nothing left to do.

@@ -4,6 +4,7 @@
 mod disk;
 mod kill;
 mod response;
+mod schedule;
 mod share;
 mod stall;
 mod stop;
