@@ -7,6 +7,7 @@ mod conformance;
 mod file;
 mod full_disk;
 mod poison;
+mod schedules;
 mod transaction;
 mod two_writers;
 mod upgrade;
