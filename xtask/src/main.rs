@@ -60,6 +60,14 @@ const CHORES: &[Chore] = &[
         run: postgres::run,
     },
     Chore {
+        name: "soak",
+        usage: "soak [..]",
+        about: "look for what breaks the store's promises",
+        details: "Runs the program `sidetask-reliability-soak` in a release build beside a throwaway PostgreSQL. \
+                  Everything after the command is passed on to it.",
+        run: postgres::soak,
+    },
+    Chore {
         name: "ci",
         usage: "ci",
         about: "everything that a change must pass",

@@ -23,6 +23,13 @@ pub(crate) struct Package {
     /// The registries that it may go to; `None` stands for all.
     publish: Option<Vec<String>>,
     pub(crate) dependencies: Vec<Dependency>,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -63,6 +70,10 @@ pub(crate) fn target_directory() -> Result<PathBuf> {
 impl Package {
     pub(crate) fn is_published(&self) -> bool {
         self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
+    }
+
+    pub(crate) fn has_program(&self, name: &str) -> bool {
+        self.targets.iter().any(|target| target.name == name && target.kind.iter().any(|kind| kind == "bin"))
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! `sidetask_postgres_local` looks in the same places, and runs `cargo xtask set-up postgres` where neither is there.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, ensure};
 use sidetask_postgres_local::{Binaries, SHARED, Server};
 
-use crate::steps::{Step, succeed};
+use crate::metadata::Metadata;
+use crate::steps::{Step, cargo, succeed};
 use crate::venv::{Venv, pip};
 
 const REQUIREMENTS: &str = "tests/postgres-local/scripts/requirements.txt";
@@ -15,6 +18,9 @@ const VENV: Venv = Venv { name: "postgres-venv", needed_by: "the PostgreSQL test
 
 /// Where tests find a server that is not ours.
 const OTHERS: &str = "DATABASE_URL";
+
+/// The program that breaks everything at random for as long as it is let.
+const SOAK: &str = "sidetask-reliability-soak";
 
 /// Installs it where the machine has none.
 pub(crate) fn set_up() -> Step {
@@ -53,12 +59,27 @@ pub(crate) fn variable(server: &Server) -> (&'static str, String) {
 pub(crate) fn run(arguments: &[String]) -> Result<()> {
     let words = if arguments.first().is_some_and(|word| word == "--") { &arguments[1..] } else { arguments };
     let (program, rest) = words.split_first().context("say which command: `cargo xtask postgres -- COMMAND ..`")?;
+    let mut command = Command::new(program);
+    command.args(rest);
+    beside(&mut command)
+}
+
+/// Runs the soak with a server that is its own, which it may hurt.
+pub(crate) fn soak(arguments: &[String]) -> Result<()> {
+    let program = Metadata::load()?.members().any(|package| package.has_program(SOAK));
+    ensure!(program, "there is no program `{SOAK}` in this workspace");
+    let mut command = cargo();
+    command.args(["run", "--quiet", "--release", "--bin", SOAK, "--"]).args(arguments);
+    beside(&mut command)
+}
+
+fn beside(command: &mut Command) -> Result<()> {
     set_up().run()?;
     let server = Server::start()?;
     eprintln!("==> postgres: {}", server.url());
-    let mut command = std::process::Command::new(program);
-    command.args(rest).env(SHARED, server.url()).env(OTHERS, server.url());
-    let status = command.status().with_context(|| format!("`{program}` cannot be started"))?;
+    let program = command.get_program().display().to_string();
+    let status = command.env(SHARED, server.url()).env(OTHERS, server.url()).status();
+    let status = status.with_context(|| format!("`{program}` cannot be started"))?;
     ensure!(status.success(), "`{program}` failed: {status}");
     server.stop()
 }

@@ -8,7 +8,7 @@ fn package(name: &str, dependencies: &[(&str, Value)]) -> Value {
         dependencies.iter().map(|(name, kind)| json!({ "name": name, "kind": kind })).collect();
     json!({
         "id": name, "name": name, "version": "1.0.0", "rust_version": "1.95", "publish": null,
-        "dependencies": dependencies,
+        "dependencies": dependencies, "targets": [],
     })
 }
 
