@@ -42,10 +42,18 @@ pub(super) async fn live(
     let membership = loop {
         let worker = match joined.take() {
             Some(worker) => worker,
-            None => match next_worker(&shared, reason).await {
-                Some(worker) => worker,
-                None => break None,
-            },
+            None => {
+                // A store that does not answer must not hold up a shutdown.
+                let next = tokio::select! {
+                    biased;
+                    next = next_worker(&shared, reason) => next,
+                    () = shared.deadline() => None,
+                };
+                match next {
+                    Some(worker) => worker,
+                    None => break None,
+                }
+            }
         };
         let (started, _) = shared.running.counts();
         reason = match session(&shared, worker).await {
