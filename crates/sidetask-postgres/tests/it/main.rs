@@ -3,4 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod conformance;
+mod leader;
+mod shared;
 mod transaction;
+mod two_stores;
