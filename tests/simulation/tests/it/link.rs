@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sidetask::core::lifecycle::Outcome;
 use sidetask::core::{
     Change, Claim, Claimed, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Publisher, Purge,
-    Rescued, Slots, Store, Verdict,
+    Rescued, Slots, Store, Token, Verdict,
 };
 use sidetask::{Clock, Enqueued, Error, Filter, JobId, JobRecord, Page, State, Stats, Timestamp, WorkerId};
 
@@ -32,14 +33,21 @@ impl Linked {
         what: &str,
         effect: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        let fate = self.fate();
-        self.travel(what, fate.delay).await?;
+        let mut fate = self.fate();
+        fate.answer_is_lost &= self.may_lose_answers(what);
+        self.travel(what, fate.delay, true).await?;
         if fate.is_lost {
             return Err(self.fails(what, "is lost"));
         }
         let answer = effect.await;
-        self.travel(what, fate.answer_delay).await?;
+        self.travel(what, fate.answer_delay, self.may_lose_answers(what)).await?;
         if fate.answer_is_lost { Err(self.fails(what, "has no answer")) } else { answer }
+    }
+
+    /// Whether a request may fail though it was carried out. A claim may not: nothing tells a worker of the jobs that
+    /// it holds but did not hear of, and its own heartbeat keeps them.
+    fn may_lose_answers(&self, what: &str) -> bool {
+        what != "claim"
     }
 
     fn fate(&self) -> Fate {
@@ -51,8 +59,10 @@ impl Linked {
         link.weather.request(&mut link.random)
     }
 
-    async fn travel(&self, what: &str, delay: Duration) -> Result<(), Error> {
-        if !delay.is_zero() {
+    async fn travel(&self, what: &str, delay: Duration, may_fail: bool) -> Result<(), Error> {
+        if self.world.is_faultless {
+            self.world.clock.sleep(delay).await;
+        } else if !delay.is_zero() {
             self.world.scene().links[self.number].delayed += 1;
             self.world.clock.sleep(delay).await;
             let now = self.world.clock.elapsed();
@@ -63,8 +73,10 @@ impl Linked {
         loop {
             match self.world.condition(self.number) {
                 Condition::Open => return Ok(()),
-                Condition::Refusing => return Err(self.fails(what, "is refused")),
-                Condition::Hanging | Condition::Stalled => self.world.clock.sleep(Duration::from_millis(200)).await,
+                Condition::Refusing if may_fail => return Err(self.fails(what, "is refused")),
+                Condition::Refusing | Condition::Hanging | Condition::Stalled => {
+                    self.world.clock.sleep(Duration::from_millis(200)).await
+                }
                 Condition::Dead => pending().await,
             }
         }
@@ -111,9 +123,25 @@ impl Linked {
         ids.into_iter().map(|id| self.world.name(id)).collect::<Vec<_>>().join(" ")
     }
 
+    /// A report says what its own attempt came to, and is in time where nothing goes wrong.
+    fn check_report(&self, token: Token, outcome: &Outcome, verdict: Verdict) -> Result<(), Broken> {
+        match outcome {
+            _ if self.world.is_faultless && verdict == Verdict::LeaseLost => {
+                Err("a report came too late, without any fault".to_owned())
+            }
+            Outcome::Completed(output) if output.as_str() != token.fence.to_string() => {
+                Err(format!("a report under fence {} has the output of another: {output:?}", token.fence))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A worker whose link is well renews its lease in time.
-    fn check_forgotten(&self, forgotten: Vec<(WorkerId, Duration)>) {
+    fn check_forgotten(&self, mut forgotten: Vec<(WorkerId, Duration)>) {
         let now = self.world.clock.elapsed();
+        let owner = |(worker, _): &(WorkerId, Duration)| self.world.scene().owners.get(worker).copied();
+        // Not by their ids, which are random.
+        forgotten.sort_by_key(owner);
         for (worker, lease) in forgotten {
             let scene = self.world.scene();
             let owner = scene.owners.get(&worker).copied();
@@ -146,11 +174,11 @@ impl Store for Linked {
             let ids: Vec<JobId> = answers.iter().map(|answer| answer.id).collect();
             let records = self.world.store.jobs(ids.clone()).await?;
             self.tell(format_args!("enqueues {}", self.names(ids.iter().copied())));
-            let all = jobs.iter().zip(&answers).zip(&records);
+            let mut all = jobs.iter().zip(&answers).zip(&records);
             let rule = |model: &mut Model, now| {
-                all.map(|((job, answer), record)| model.enqueue(job, *answer, record.as_ref(), now)).collect()
+                all.try_for_each(|((job, answer), record)| model.enqueue(job, *answer, record.as_ref(), now))
             };
-            let _: Option<()> = self.hold(rule, ids).await;
+            self.hold(rule, ids).await;
             Ok(answers)
         };
         self.pass("enqueue", effect).await
@@ -162,7 +190,8 @@ impl Store for Linked {
             self.world.store.join(worker.clone()).await?;
             self.tell("joins");
             self.world.scene().owners.insert(id, self.number);
-            self.hold(|model, now| Ok(model.join(&worker, now)), Vec::new()).await;
+            let now = self.world.clock.now();
+            self.world.scene().model.join(&worker, now);
             Ok(())
         };
         let joined = self.pass("join", effect).await;
@@ -234,9 +263,7 @@ impl Store for Linked {
             for (Finish { token, outcome, .. }, verdict) in finishes.iter().zip(&verdicts) {
                 let job = self.world.name(token.job);
                 self.tell(format_args!("reports {job} fence {} {outcome:?}: {verdict:?}", token.fence));
-                if self.world.is_faultless && *verdict == Verdict::LeaseLost {
-                    self.world.hold(Err("a report came too late, without any fault".to_owned()));
-                }
+                self.world.hold(self.check_report(*token, outcome, *verdict));
             }
             let rule = |model: &mut Model, now| {
                 let mut all = finishes.iter().zip(&verdicts);
@@ -305,7 +332,7 @@ impl Store for Linked {
         let effect = async {
             self.world.store.pause(queue, paused).await?;
             self.tell(format_args!("{} {queue}", if paused { "pauses" } else { "resumes" }));
-            self.hold(|model, _| Ok(model.pause(queue, paused)), Vec::new()).await;
+            self.world.scene().model.pause(queue, paused);
             Ok(())
         };
         self.pass("pause", effect).await

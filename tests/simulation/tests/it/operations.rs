@@ -125,15 +125,15 @@ impl Run {
         let _ = self.people.purge(state, age).await;
     }
 
-    /// Calls off what would run for ever.
+    /// Calls off what would run for ever and was not called off yet.
     pub(crate) async fn cancel_endless(&mut self) {
         let endless: Vec<JobId> = {
             let scene = self.world.scene();
             let is_endless = |plan: usize| scene.plans.get(plan).is_some_and(|(plan, _)| plan.is_endless());
-            scene.model.jobs.iter().filter(|(_, job)| is_endless(job.plan)).map(|(id, _)| *id).collect()
+            scene.model.jobs.iter().filter(|(_, job)| is_endless(job.plan) && !job.stop).map(|(id, _)| *id).collect()
         };
         for id in endless {
-            self.people.cancel(id).await.unwrap();
+            let _ = self.people.cancel(id).await;
         }
     }
 

@@ -46,7 +46,9 @@ pub(crate) struct Run {
 /// A worker that was started.
 pub(crate) struct Running {
     pub(crate) link: usize,
-    pub(crate) worker: Worker,
+    worker: Worker,
+    /// Whether it can run every job.
+    serves_all: bool,
 }
 
 /// Runs a seed, in a runtime of its own.
@@ -137,7 +139,7 @@ impl Run {
         }
         self.world.tell(format_args!("#{number} is started"));
         match builder.start().await {
-            Ok(worker) => self.workers.push(Running { link: number, worker }),
+            Ok(worker) => self.workers.push(Running { link: number, worker, serves_all }),
             Err(_) => self.world.set(number, Condition::Dead),
         }
     }
@@ -145,7 +147,7 @@ impl Run {
     /// Begins a shutdown, which must end in time and leave nothing behind that runs.
     pub(crate) fn shut_down(&mut self, running: Running, deadline: Duration, must_be_clean: bool) {
         let world = Arc::clone(&self.world);
-        let Running { link, worker } = running;
+        let Running { link, worker, .. } = running;
         self.endings.push(tokio::spawn(async move {
             world.tell(format_args!("#{link} is to end within {deadline:?}"));
             let begun = world.clock.elapsed();
@@ -169,6 +171,9 @@ impl Run {
                 (_, _, 1..) if report.is_clean() && is_healthy => {
                     Err("a worker that was shut down holds jobs".to_owned())
                 }
+                _ if world.is_faultless && report.unflushed > 0 => {
+                    Err(format!("a shutdown could not report, without any fault: {report}"))
+                }
                 _ if must_be_clean && !report.is_clean() => {
                     Err(format!("an idle worker's shutdown was not clean: {report}"))
                 }
@@ -177,8 +182,17 @@ impl Run {
         }));
     }
 
-    /// Ends all faults.
+    /// Ends all faults. What nobody heard of because of them must be found nevertheless, so nothing is done once they are
+    /// over that would tell of it again.
     async fn calm(&mut self) {
+        for queue in QUEUES {
+            let is_paused = self.world.scene().model.is_paused(queue);
+            if is_paused && self.random.u8(0..4) > 0 {
+                while self.people.resume(queue).await.is_err() {}
+            }
+        }
+        self.repeat_doubtful().await;
+        self.cancel_endless().await;
         self.world.tell("all faults are over");
         self.world.scene().is_calm = true;
         let links = self.world.scene().links.len();
@@ -187,14 +201,12 @@ impl Run {
                 self.world.set(link, Condition::Open);
             }
         }
-        for queue in QUEUES {
-            if self.random.u8(0..4) > 0 {
-                self.people.resume(queue).await.unwrap();
-            }
+        let is_served = self.workers.iter().any(|running| running.serves_all);
+        if !is_served || self.random.u8(0..6) == 0 {
+            self.start(true).await;
         }
         self.repeat_doubtful().await;
         self.cancel_endless().await;
-        self.start(true).await;
     }
 
     /// Everything that can be done must be done in the end.
@@ -207,6 +219,9 @@ impl Run {
             if scene.model.restless(horizon).is_none() {
                 return;
             }
+        }
+        if self.world.is_broken() {
+            return;
         }
         let horizon = self.world.clock.now().after(FAR / 2);
         let restless = {
@@ -243,7 +258,7 @@ impl Run {
 
 /// A new link to the store.
 fn link(world: &Arc<World>, random: &mut fastrand::Rng, lends: bool) -> Arc<dyn Store> {
-    let weather = if world.is_faultless { Weather::Clear } else { Weather::draw(random) };
+    let weather = if world.is_faultless { Weather::faultless(random) } else { Weather::draw(random) };
     let random = random.fork();
     let links = &mut world.scene().links;
     links.push(Link { weather, random, condition: Condition::Open, delayed: 0, hurt_at: Duration::ZERO });

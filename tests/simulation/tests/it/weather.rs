@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) enum Weather {
     /// Nothing goes wrong.
     Clear,
+    /// Nothing goes wrong, but all takes its time.
+    Slow,
     /// Something goes wrong now and then.
     Showers,
     /// Much goes wrong.
@@ -32,6 +34,10 @@ pub(crate) enum Hearing {
 }
 
 impl Weather {
+    pub(crate) fn faultless(random: &mut fastrand::Rng) -> Self {
+        if random.bool() { Self::Clear } else { Self::Slow }
+    }
+
     pub(crate) fn draw(random: &mut fastrand::Rng) -> Self {
         match random.u8(0..4) {
             0 => Self::Clear,
@@ -43,6 +49,7 @@ impl Weather {
     pub(crate) fn request(self, random: &mut fastrand::Rng) -> Fate {
         let often = match self {
             Self::Clear => return Fate::default(),
+            Self::Slow => return Fate { delay: short(random), answer_delay: short(random), ..Fate::default() },
             Self::Showers => 15,
             Self::Storm => 80,
         };
@@ -60,6 +67,7 @@ impl Weather {
     pub(crate) fn events(self, random: &mut fastrand::Rng) -> Hearing {
         let often = match self {
             Self::Clear => return Hearing::Once,
+            Self::Slow => return Hearing::Late(short(random)),
             Self::Showers => 30,
             Self::Storm => 150,
         };
@@ -70,6 +78,10 @@ impl Weather {
             _ => Hearing::Once,
         }
     }
+}
+
+fn short(random: &mut fastrand::Rng) -> Duration {
+    Duration::from_millis(random.u64(0..30))
 }
 
 /// Mostly short, now and then beyond any lease.

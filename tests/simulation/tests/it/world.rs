@@ -204,9 +204,12 @@ impl Scene {
             return Err("one claim was run twice".to_owned());
         }
         let others = self.running.range((token.job, 0)..=(token.job, u64::MAX));
-        for (_, (other, earlier)) in others {
-            if self.model.fate(*earlier).is_some_and(|fate| fate != Fate::Expired) {
-                return Err(format!("#{link} runs a job that runs at #{other}, whose lease had not expired"));
+        for (_, (other, another)) in others {
+            let earlier = if another.fence < token.fence { *another } else { token };
+            if self.model.fate(earlier).is_some_and(|fate| fate != Fate::Expired) {
+                return Err(format!(
+                    "#{link} runs a job that runs at #{other}, and the earlier's lease had not expired"
+                ));
             }
         }
         Ok(())

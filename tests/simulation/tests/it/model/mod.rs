@@ -43,7 +43,7 @@ pub(crate) struct Job {
     max_attempts: u32,
     pub(crate) run_at: Timestamp,
     /// Whether it was asked to stop.
-    stop: bool,
+    pub(crate) stop: bool,
     output: Option<String>,
     ended_at: Option<Timestamp>,
     /// Its claims; the fence counts them.
@@ -166,29 +166,17 @@ impl Job {
     }
 
     fn check(&self, record: &JobRecord) -> Result<(), Broken> {
-        let model = format!(
-            "{:?}",
-            (
-                self.state,
-                self.attempt,
-                self.max_attempts,
-                self.run_at,
-                self.stop,
-                self.holder(),
-                &self.output,
-                self.ended_at
-            )
-        );
-        let output = record.output.as_ref().map(|output| output.as_str().to_owned());
-        let (state, holder) = (record.state, record.worker);
-        let asked = record.cancel_requested;
-        let store = format!(
-            "{:?}",
-            (state, record.attempt, record.max_attempts, record.run_at, asked, holder, output, record.finished_at)
-        );
         let number = self.number;
+        let output = record.output.as_ref().map(sidetask::Json::as_str);
+        let model = (self.state, self.attempt, self.max_attempts, self.run_at, self.stop, self.holder(), self.ended_at);
+        let (state, attempt, max_attempts, worker) = (record.state, record.attempt, record.max_attempts, record.worker);
+        let asked = record.cancel_requested;
+        let store = (state, attempt, max_attempts, record.run_at, asked, worker, record.finished_at);
         if model != store {
-            return Err(format!("job {number} must be {model}, and the store has {store}"));
+            return Err(format!("job {number} must be {model:?}, and the store has {store:?}"));
+        }
+        if self.output.as_deref() != output {
+            return Err(format!("job {number} must have the output {:?}, and the store has {output:?}", self.output));
         }
         if record.attempt > record.max_attempts {
             return Err(format!("job {number} used {} attempts of {}", record.attempt, record.max_attempts));
