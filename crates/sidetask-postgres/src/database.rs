@@ -6,14 +6,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
+};
 use sidetask_core::{Clock, Error, Timestamp};
+use tokio::time::Instant;
+use tokio_postgres::Client;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::error::Fault;
+use crate::clock::DatabaseClock;
+use crate::connect::Connector;
+use crate::error::{Fault, is_crowded, unconnected};
 use crate::news::{Announcer, News};
+use crate::options::PostgresOptions;
 use crate::statement::{Statement, Texts};
 use crate::transaction::{Row, Session, typed};
+use crate::{Pooler, tls};
 
 /// What a statement is given.
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -24,11 +32,14 @@ pub(crate) type Operation<'a, T> = Pin<Box<dyn Future<Output = Result<T, Fault>>
 #[derive(Clone)]
 pub(crate) struct Database {
     pub(crate) pool: Pool,
+    pub(crate) connector: Arc<Connector>,
     pub(crate) texts: Arc<Texts>,
     pub(crate) announcer: Arc<Announcer>,
     /// What times are taken from in place of the database's clock, for tests.
     pub(crate) fixed_clock: Option<Arc<dyn Clock>>,
-    /// How long one statement may take.
+    pub(crate) clock: Arc<DatabaseClock>,
+    pub(crate) acquire_timeout: Duration,
+    /// How long one statement may take, and how long its answer is waited for.
     pub(crate) statement_timeout: Duration,
     /// Whether a statement is prepared once and used again. A pooler that changes connections between transactions may
     /// not know what was prepared.
@@ -38,17 +49,95 @@ pub(crate) struct Database {
 /// How often what failed for another transaction's sake is tried again.
 const TRIES: u32 = 10;
 
+/// How often what changes nothing is asked again after its connection was lost, when it is not known how many of the
+/// others were lost with it.
+const TRIES_AFTER_LOSS: u32 = 3;
+
 impl Database {
-    pub(crate) async fn open(&self) -> Result<Object, Fault> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Backend(error) => Fault::Server(error),
-            PoolError::Timeout(TimeoutType::Wait) => Fault::Decided(Error::storage_busy(
-                "no connection to PostgreSQL became free in time: raise `max_connections` or `acquire_timeout`",
-                "the pool is used up",
-            )),
-            PoolError::Closed => Fault::Decided(Error::closed("store")),
-            error => Fault::Decided(Error::storage("no connection to PostgreSQL can be had", error)),
+    /// Connects to nothing yet.
+    pub(crate) fn new(options: &PostgresOptions) -> Result<Self, Error> {
+        let config = options.driver_config();
+        let connector = Connector::new(config.clone(), tls::connector(&options.tls)?);
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_connect(config, connector.clone(), recycling))
+            .max_size(options.max_connections)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| Error::storage("cannot make a pool of connections", error))?;
+        let announcer = Announcer::new(&options.schema, pool.clone(), options.acquire_timeout);
+        Ok(Self {
+            pool,
+            connector: Arc::new(connector),
+            texts: Arc::new(Texts::new(&options.schema)),
+            announcer: Arc::new(announcer),
+            fixed_clock: options.clock.clone(),
+            clock: Arc::new(DatabaseClock::new()),
+            acquire_timeout: options.acquire_timeout,
+            statement_timeout: options.statement_timeout,
+            prepares: options.pooler == Pooler::None,
         })
+    }
+
+    /// A connection that nobody else has, in the time that there is for it.
+    pub(crate) async fn open(&self) -> Result<Object, Fault> {
+        for _ in 1..TRIES_AFTER_LOSS {
+            let session = self.open_in_time().await?;
+            if self.fixed_clock.is_some() || !self.clock.is_stale() {
+                return Ok(session);
+            }
+            match self.hear_time_on(&session).await {
+                Ok(()) => return Ok(session),
+                Err(fault) if fault.is_lost() => drop(Object::take(session)),
+                Err(fault) => {
+                    let failed = Err(fault);
+                    self.put_back(session, &failed);
+                    return failed;
+                }
+            }
+        }
+        self.open_in_time().await
+    }
+
+    async fn open_in_time(&self) -> Result<Object, Fault> {
+        let deadline = Instant::now() + self.acquire_timeout;
+        match tokio::time::timeout_at(deadline, self.open_before(deadline)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(Fault::Decided(Error::storage(
+                format!(
+                    "PostgreSQL at {} cannot be reached in time: look whether it runs, or raise `acquire_timeout`",
+                    self.connector.place()
+                ),
+                format!("no connection within {:?}", self.acquire_timeout),
+            ))),
+        }
+    }
+
+    async fn open_before(&self, deadline: Instant) -> Result<Object, Fault> {
+        // A little less than there is, so that what is said is that the pool is used up.
+        let wait = self.acquire_timeout.mul_f64(0.98);
+        let timeouts = Timeouts { wait: Some(wait), create: None, recycle: None };
+        for tries in 1.. {
+            let error = match self.pool.timeout_get(&timeouts).await {
+                Ok(session) => return Ok(session),
+                Err(PoolError::Backend(error)) => error,
+                Err(PoolError::Timeout(TimeoutType::Wait)) => {
+                    return Err(Fault::Decided(Error::storage_busy(
+                        "no connection to PostgreSQL became free in time: raise `max_connections` or `acquire_timeout`",
+                        format!("all {} are in use", self.pool.status().max_size),
+                    )));
+                }
+                Err(PoolError::Closed) => return Err(Fault::Decided(Error::closed("store"))),
+                Err(error) => {
+                    return Err(Fault::Decided(Error::storage("no connection to PostgreSQL can be had", error)));
+                }
+            };
+            let pause = Duration::from_millis(fastrand::u64(10..=40) << tries.min(4));
+            if !is_crowded(&error) || Instant::now() + pause >= deadline {
+                return Err(Fault::Decided(unconnected(self.connector.place(), &error)));
+            }
+            tokio::time::sleep(pause).await;
+        }
+        Err(Fault::Decided(Error::closed("store")))
     }
 
     /// The first parameter of a statement that reads the time.
@@ -68,25 +157,43 @@ impl Database {
         rows
     }
 
-    /// Runs an operation in a transaction, again where it failed for another transaction's sake, and tells of what it
-    /// changed.
+    /// Runs one statement that changes nothing, again where its connection was lost.
+    pub(crate) async fn read(
+        &self,
+        statement: &'static Statement,
+        values: Parameters<'_>,
+    ) -> Result<Vec<tokio_postgres::Row>, Fault> {
+        for _ in 1..TRIES_AFTER_LOSS {
+            match self.query(statement, values).await {
+                Err(fault) if fault.is_lost() => {}
+                done => return done,
+            }
+        }
+        self.query(statement, values).await
+    }
+
+    /// Runs an operation in a transaction, again where it failed for another transaction's sake or lost its connection
+    /// before it was to be committed, and tells of what it changed.
     pub(crate) async fn transact<A: Sync, T>(
         &self,
         arguments: &A,
         operation: for<'a> fn(&'a Work<'a>, &'a A) -> Operation<'a, (T, News)>,
     ) -> Result<T, Fault> {
-        for tries in 1.. {
+        let (mut tries, mut losses) = (0, 0);
+        loop {
             let mut session = self.open().await?;
-            let done = self.try_once(&mut session, arguments, operation).await;
+            let mut commits = false;
+            let done = self.try_once(&mut session, arguments, operation, &mut commits).await;
             self.put_back(session, &done);
             match done {
-                Err(fault) if fault.is_transient() && tries < TRIES => {
+                Err(fault) if fault.is_transient() && tries + 1 < TRIES => {
+                    tries += 1;
                     tokio::time::sleep(Duration::from_millis(fastrand::u64(0..4 << tries))).await;
                 }
+                Err(fault) if fault.is_lost() && !commits && losses + 1 < TRIES_AFTER_LOSS => losses += 1,
                 done => return done,
             }
         }
-        Err(Fault::Decided(Error::closed("store")))
     }
 
     async fn try_once<A: Sync, T>(
@@ -94,23 +201,26 @@ impl Database {
         session: &mut Object,
         arguments: &A,
         operation: for<'a> fn(&'a Work<'a>, &'a A) -> Operation<'a, (T, News)>,
+        commits: &mut bool,
     ) -> Result<T, Fault> {
         let transaction = self.within(async { Ok(session.transaction().await?) }).await?;
         let work = Work { database: self, session: Session::Own { transaction, prepares: self.prepares } };
         let (done, news) = operation(&work, arguments).await?;
         self.announcer.send(&work, &news).await?;
         if let Session::Own { transaction, .. } = work.session {
+            *commits = true;
             self.within(async { Ok(transaction.commit().await?) }).await?;
         }
         self.announcer.publish(news);
         Ok(done)
     }
 
-    /// Bounds a wait for the server.
+    /// Bounds a wait for the server, a little longer than the server does: if it can, it says what came of it.
     pub(crate) async fn within<T>(&self, wait: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
-        match tokio::time::timeout(self.statement_timeout, wait).await {
+        let limit = self.statement_timeout.mul_f64(1.1);
+        match tokio::time::timeout(limit, wait).await {
             Ok(done) => done,
-            Err(_) => Err(Fault::TimedOut(self.statement_timeout)),
+            Err(_) => Err(Fault::TimedOut(limit)),
         }
     }
 
@@ -118,7 +228,19 @@ impl Database {
     pub(crate) fn put_back<T>(&self, session: Object, done: &Result<T, Fault>) {
         if matches!(done, Err(Fault::TimedOut(_))) {
             drop(Object::take(session));
+            // What silenced this one has likely silenced them all, and each would cost somebody as long a wait.
+            self.pool.retain(|_, _| false);
         }
+    }
+
+    /// Asks what time it is there.
+    pub(crate) async fn hear_time_on(&self, client: &Client) -> Result<(), Fault> {
+        let now = self.texts.of(&TIME);
+        let rows = self.within(async { Ok(client.query_typed(&now, &[(&None::<i64>, Type::INT8)]).await?) }).await?;
+        if let Some(row) = rows.first() {
+            self.clock.heard(Timestamp::from_micros(row.try_get(0)?));
+        }
+        Ok(())
     }
 }
 

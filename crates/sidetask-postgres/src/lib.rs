@@ -1,9 +1,12 @@
 //! Keeps sidetask jobs in PostgreSQL, for workers on many machines.
 
 mod clock;
+mod connect;
 mod database;
+mod debounce;
 mod error;
 mod leader;
+mod listener;
 mod news;
 mod ops;
 mod options;
@@ -11,9 +14,10 @@ mod rows;
 mod schema;
 mod statement;
 mod store;
+mod tls;
 mod transaction;
 
-pub use options::PostgresOptions;
+pub use options::{Pooler, PostgresOptions, SslMode};
 pub use store::PostgresStore;
 /// The PostgreSQL client whose transactions are taken.
 pub use tokio_postgres;

@@ -1,12 +1,15 @@
 //! What a change is to others: events in this process, notifications to other processes.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use deadpool_postgres::Pool;
 use sidetask_core::{Event, JobId, Publisher, State};
 use tokio_postgres::types::Type;
 
 use crate::database::Work;
+use crate::debounce::{Later, Told};
 use crate::error::Fault;
 use crate::statement::Statement;
 
@@ -20,6 +23,8 @@ pub(crate) struct News {
     pub(crate) finished: Vec<(JobId, State)>,
     pub(crate) progress: Vec<JobId>,
     pub(crate) cancel_requests: Vec<JobId>,
+    /// What of this the transaction tells others by itself.
+    told: OnceLock<Told>,
 }
 
 impl News {
@@ -52,14 +57,18 @@ impl News {
     }
 }
 
-/// Tells others of changes.
+/// Tells others of changes, by `<tag> <letter>..`: `a` and a queue in which a job became available, `d` for something due
+/// at another time, `s` for jobs that ended or reported progress, `c` and a job that is asked to stop. Any other letter
+/// says that something changed.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     /// The channel of the schema.
     pub(crate) channel: String,
     /// Tells this store's own notifications from those of others.
-    pub(crate) tag: String,
+    tag: String,
     pub(crate) publisher: Publisher,
+    /// `None` where everything is said with its own transaction.
+    later: Option<Arc<Later>>,
 }
 
 pub(crate) static NOTIFY: Statement = Statement {
@@ -67,13 +76,26 @@ pub(crate) static NOTIFY: Statement = Statement {
     types: &[Type::TEXT, Type::TEXT_ARRAY],
 };
 
+/// How many jobs that are asked to stop are named in one transaction. Of more it is said that something changed.
+const NAMED: usize = 64;
+
 impl Announcer {
-    pub(crate) fn new(schema: &str) -> Self {
-        let tag = format!("{:08x}", fastrand::u32(..));
-        Self { channel: format!("sidetask.{schema}"), tag, publisher: Publisher::new() }
+    /// `limit` is how long what is said later may wait for a connection.
+    pub(crate) fn new(schema: &str, pool: Pool, limit: Duration) -> Self {
+        let channel = format!("sidetask.{schema}");
+        let later = Some(Arc::new(Later::new(channel.clone(), pool, limit)));
+        Self { channel, tag: format!("{:08x}", fastrand::u32(..)), publisher: Publisher::new(), later }
     }
 
-    /// The notifications to send with a change, whose transaction may still fail.
+    /// Tells others of changes in transactions of users, of whose commit nobody here learns: nothing is said later, and
+    /// this store hears it as others do, with the commit. What is published reaches nobody.
+    pub(crate) fn for_user(&self) -> Self {
+        let (channel, tag) = (self.channel.clone(), format!("{:08x}", fastrand::u32(..)));
+        Self { channel, tag, publisher: Publisher::new(), later: None }
+    }
+
+    /// The notifications to send with a change, whose transaction may still fail. The rest is said later, after the news
+    /// are published or dropped: a commit with a notification takes a lock of the whole server.
     pub(crate) fn payloads(&self, news: &News) -> Vec<String> {
         let tag = &self.tag;
         let mut payloads: Vec<String> = news.available.iter().map(|queue| format!("{tag} a{queue}")).collect();
@@ -83,7 +105,18 @@ impl Announcer {
         if !news.finished.is_empty() || !news.progress.is_empty() {
             payloads.push(format!("{tag} s"));
         }
-        payloads.extend(news.cancel_requests.iter().map(|id| format!("{tag} c{id}")));
+        if news.cancel_requests.len() > NAMED {
+            payloads.push(format!("{tag} x"));
+        }
+        let told = self.later.as_ref().map(|later| Told::of(later, payloads.clone()));
+        let mut payloads = told.as_ref().map_or(payloads, |told| told.now().to_vec());
+        if news.cancel_requests.len() <= NAMED {
+            payloads.extend(news.cancel_requests.iter().map(|id| format!("{tag} c{id}")));
+        }
+        // Whatever was told of these news before counts as not told, and is said later.
+        if let Some(told) = told {
+            let _ = news.told.set(told);
+        }
         payloads
     }
 
@@ -97,9 +130,67 @@ impl Announcer {
     }
 
     /// Tells this process, once the change is committed.
-    pub(crate) fn publish(&self, news: News) {
+    pub(crate) fn publish(&self, mut news: News) {
+        if let Some(told) = news.told.take() {
+            told.committed();
+        }
         if !news.is_empty() && !self.publisher.is_idle() {
             self.publisher.publish(news.events());
+        }
+    }
+
+    /// Tells this process what another says.
+    pub(crate) fn heard(&self, payload: &str) {
+        let (tag, what) = payload.split_once(' ').unwrap_or(("", payload));
+        if tag != self.tag {
+            self.publisher.publish(vec![event(what)]);
+        }
+    }
+
+    /// Tells this process that it may have missed something.
+    pub(crate) fn missed(&self) {
+        self.publisher.publish(vec![Event::Changed]);
+    }
+
+    /// Says what is still to be said.
+    pub(crate) async fn flush(&self) {
+        if let Some(later) = &self.later {
+            later.flush().await;
+        }
+    }
+}
+
+fn event(what: &str) -> Event {
+    let mut letters = what.chars();
+    match (letters.next(), letters.as_str()) {
+        (Some('a'), queue) if !queue.is_empty() => Event::Available { queue: queue.into() },
+        (Some('d'), "") => Event::Scheduled,
+        (Some('s'), "") => Event::Settled,
+        (Some('c'), id) => id.parse().map_or(Event::Changed, |id| Event::CancelRequested { id }),
+        _ => Event::Changed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_say_is_understood_or_something_changed() {
+        let id: JobId = "019a5c2e-7d31-7cc0-8a5e-0242ac120002".parse().unwrap();
+        let table = [
+            ("amail box", Event::Available { queue: "mail box".into() }),
+            ("d", Event::Scheduled),
+            ("s", Event::Settled),
+            ("c019a5c2e-7d31-7cc0-8a5e-0242ac120002", Event::CancelRequested { id }),
+            ("c1", Event::Changed),
+            ("a", Event::Changed),
+            ("stuff", Event::Changed),
+            ("zebra", Event::Changed),
+            ("", Event::Changed),
+        ];
+        for (what, expected) in table {
+            assert_eq!(event(what), expected, "{what}");
         }
     }
 }

@@ -3,21 +3,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use sidetask_core::{
     Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, IdSource, JobId, JobRecord,
     Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, Rescued, Slots, State, Stats, Store, Verdict, WorkerId,
 };
-use tokio_postgres::NoTls;
 
-use crate::clock::DatabaseClock;
 use crate::database::Database;
 use crate::error::Fault;
 use crate::leader::Leader;
-use crate::news::Announcer;
+use crate::listener::Listener;
 use crate::ops::{change, claim, enqueue, finish, list, pause, progress, promote, purge, read, rescue, worker};
-use crate::statement::Texts;
-use crate::{PostgresOptions, schema};
+use crate::{Pooler, PostgresOptions, schema};
 
 /// Keeps jobs in PostgreSQL. Cheap to clone; all clones are one store.
 #[derive(Clone)]
@@ -32,6 +28,7 @@ pub(crate) struct Inner {
     pub(crate) closed: AtomicBool,
     /// The store's id, once it was asked for.
     pub(crate) store_id: tokio::sync::OnceCell<String>,
+    listener: Listener,
 }
 
 impl PostgresStore {
@@ -44,35 +41,18 @@ impl PostgresStore {
     }
 
     pub(crate) async fn open_with(options: PostgresOptions) -> Result<Self, Error> {
-        let manager = Manager::from_config(
-            options.config.clone(),
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let pool = Pool::builder(manager)
-            .max_size(options.max_connections)
-            .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(options.acquire_timeout))
-            .create_timeout(Some(options.acquire_timeout))
-            .build()
-            .map_err(|error| Error::storage("cannot make a pool of connections", error))?;
-        let texts = Arc::new(Texts::new(&options.schema));
+        let database = Database::new(&options)?;
+        if options.pooler == Pooler::Transaction {
+            tracing::info!("behind a pooler by transaction changes of other processes are found by looking, not heard");
+        }
+        match options.migrate {
+            true => schema::migrate(&database).await?,
+            false => schema::check(&database).await?,
+        }
         let clock: Arc<dyn Clock> = match &options.clock {
             Some(clock) => Arc::clone(clock),
-            None => Arc::new(DatabaseClock::new()),
+            None => database.clock.clone(),
         };
-        let database = Database {
-            pool,
-            texts,
-            announcer: Arc::new(Announcer::new(&options.schema)),
-            fixed_clock: options.clock.clone(),
-            statement_timeout: options.statement_timeout,
-            prepares: options.prepares,
-        };
-        if options.migrate {
-            let mut session = database.open().await.map_err(|fault| fault.explain("connect to PostgreSQL"))?;
-            schema::migrate(&mut session, &database.texts).await?;
-        }
         let inner = Inner {
             database,
             options,
@@ -81,6 +61,7 @@ impl PostgresStore {
             leader: Leader::new(Leader::LEASE),
             closed: AtomicBool::new(false),
             store_id: tokio::sync::OnceCell::new(),
+            listener: Listener::default(),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -204,14 +185,27 @@ impl Store for PostgresStore {
     }
 
     fn listen(&self) -> Events {
-        self.0.database.announcer.publisher.subscribe()
+        let Inner { database, options, listener, closed, .. } = &*self.0;
+        let events = database.announcer.publisher.subscribe();
+        if options.listen && options.pooler == Pooler::None && !closed.load(Ordering::Relaxed) {
+            listener.start(database);
+        }
+        events
+    }
+
+    async fn migrate(&self) -> Result<(), Error> {
+        self.check_open()?;
+        schema::migrate(&self.0.database).await
     }
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
             self.0.resign().await;
-            self.0.database.pool.close();
-            self.0.database.announcer.publisher.close();
+            let Inner { database, listener, .. } = &*self.0;
+            listener.stop();
+            database.announcer.flush().await;
+            database.pool.close();
+            database.announcer.publisher.close();
         }
         Ok(())
     }

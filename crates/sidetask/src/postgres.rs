@@ -26,4 +26,4 @@
 //! # }
 //! ```
 
-pub use sidetask_postgres::{PostgresOptions, PostgresStore, tokio_postgres};
+pub use sidetask_postgres::{Pooler, PostgresOptions, PostgresStore, SslMode, tokio_postgres};

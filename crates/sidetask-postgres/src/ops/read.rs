@@ -23,7 +23,7 @@ static JOBS: Statement = Statement {
 
 pub(crate) async fn jobs(database: &Database, ids: &[JobId]) -> Result<Vec<Option<JobRecord>>, Fault> {
     let uuids: Vec<Uuid> = ids.iter().map(rows::job_uuid).collect();
-    let found = database.query(&JOBS, &[&uuids]).await?;
+    let found = database.read(&JOBS, &[&uuids]).await?;
     let records = found.iter().map(rows::record).collect::<Result<Vec<_>, _>>()?;
     let by_id: HashMap<JobId, JobRecord> = records.into_iter().map(|record| (record.id, record)).collect();
     Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
@@ -47,7 +47,7 @@ static STATS: Statement = Statement {
 
 pub(crate) async fn stats(database: &Database) -> Result<Stats, Fault> {
     let (mut queues, mut rows) = (Vec::new(), 0);
-    for row in database.query(&STATS, &[]).await? {
+    for row in database.read(&STATS, &[]).await? {
         let mut counts = Counts::default();
         for state in State::ALL {
             counts.set(state, row.try_get::<_, i64>(2 + usize::from(state.code()))?.max(0).unsigned_abs());

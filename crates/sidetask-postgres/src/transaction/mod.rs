@@ -16,7 +16,6 @@ use sidetask_core::Error;
 use crate::PostgresStore;
 use crate::database::{Database, Work};
 use crate::error::Fault;
-use crate::news::Announcer;
 use crate::statement::Statement;
 
 /// A transaction of yours in the database that keeps the jobs: of `tokio_postgres`, of `deadpool_postgres`, and with the
@@ -56,9 +55,7 @@ impl<'a> Within<'a> {
         store.check_open()?;
         let opened = tx.open()?;
         let mut database = store.0.database.clone();
-        // Nobody here learns of the commit. Notifications in the name of another store reach this one as well, with the
-        // commit, and what is published of them reaches nobody before.
-        database.announcer = Arc::new(Announcer::new(&store.0.options.schema));
+        database.announcer = Arc::new(database.announcer.for_user());
         Ok(Self { store, database, opened, action })
     }
 
