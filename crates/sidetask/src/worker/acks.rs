@@ -6,13 +6,13 @@ use std::time::Duration;
 use sidetask_core::{Backoff, Finish, Verdict};
 use tokio::sync::mpsc;
 
-use super::shared::Shared;
+use super::shared::{Report, Shared};
 
 /// The most reports in one request.
 const BATCH: usize = 1024;
 
 /// Writes every report, in the order in which they come, for as long as the worker lives.
-pub(super) async fn acknowledge(shared: Arc<Shared>, mut reports: mpsc::UnboundedReceiver<Finish>) {
+pub(super) async fn acknowledge(shared: Arc<Shared>, mut reports: mpsc::UnboundedReceiver<Report>) {
     let mut batch = Vec::new();
     while reports.recv_many(&mut batch, BATCH).await > 0 {
         write(&shared, &batch).await;
@@ -25,15 +25,13 @@ pub(super) async fn acknowledge(shared: Arc<Shared>, mut reports: mpsc::Unbounde
 }
 
 /// Writes a batch, trying again until the store takes it: a report that is dropped here is work done twice.
-async fn write(shared: &Shared, batch: &[Finish]) {
+async fn write(shared: &Shared, batch: &[Report]) {
     let backoff = Backoff::exponential(Duration::from_millis(10), Duration::from_secs(1));
     for failures in 1.. {
-        match shared.store.finish(batch.to_vec()).await {
+        let finishes = batch.iter().map(|report| report.finish.clone()).collect();
+        match shared.store.finish(finishes).await {
             Ok(verdicts) => {
-                let lost = batch.iter().zip(verdicts).filter(|(_, verdict)| *verdict == Verdict::LeaseLost);
-                for (Finish { token, .. }, _) in lost {
-                    tracing::warn!(job = %token.job, attempt = token.attempt, "the lease was lost: the result is dropped");
-                }
+                batch.iter().zip(verdicts).for_each(|(report, verdict)| heard(report, verdict));
                 return;
             }
             Err(error) => {
@@ -42,5 +40,18 @@ async fn write(shared: &Shared, batch: &[Finish]) {
                 shared.clock.sleep(wait).await;
             }
         }
+    }
+}
+
+fn heard(report: &Report, verdict: Verdict) {
+    let Report { finish: Finish { token, outcome, .. }, in_transaction } = report;
+    let (job, attempt) = (token.job, token.attempt);
+    match (verdict, in_transaction) {
+        (Verdict::LeaseLost, false) => tracing::warn!(%job, attempt, "the lease was lost: the result is dropped"),
+        (Verdict::LeaseLost, true) => tracing::debug!(%job, attempt, "the job ended with its transaction"),
+        (Verdict::Accepted(_), true) => {
+            tracing::warn!(%job, attempt, error = outcome.error(), "the attempt failed");
+        }
+        (Verdict::Accepted(_), false) => {}
     }
 }

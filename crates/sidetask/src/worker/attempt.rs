@@ -20,29 +20,31 @@ const SOON: Duration = Duration::from_secs(1);
 pub(super) fn begin(shared: &Arc<Shared>, job: Claimed, place: Place) {
     let token = job.token;
     let started = shared.running.start(token.job, || {
-        let (kind, queue, cancel) = (Arc::clone(&job.kind), place.queue, CancelToken::new());
+        let (kind, queue) = (Arc::clone(&job.kind), place.queue);
+        let (cancel, store) = (CancelToken::new(), Arc::clone(&shared.store));
+        let context = Context::of_job(token, Arc::clone(&kind), job.max_attempts, cancel, store);
         let span = tracing::info_span!("job", id = %token.job, kind = %kind, attempt = token.attempt);
-        let attempt = attempt(Arc::clone(shared), job, cancel.clone(), place);
+        let attempt = attempt(Arc::clone(shared), job, context.clone(), place);
         let handle = tokio::spawn(attempt.instrument(span));
-        Attempt { token, kind, queue, cancel, handle }
+        Attempt { token, kind, queue, context, handle }
     });
     if !started {
-        shared.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO);
+        shared.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO, false);
     }
 }
 
-async fn attempt(shared: Arc<Shared>, job: Claimed, cancel: CancelToken, place: Place) {
+async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, place: Place) {
     let definition = shared.executor.find(&job.kind).cloned();
     let mut place = Some(place);
     let (outcome, retry_in) = match definition {
         Some(definition) => {
-            let outcome = match admitted(&shared, &definition, &job, &cancel, place.as_ref()).await {
+            let outcome = match admitted(&shared, &definition, &job, context.cancel_token(), place.as_ref()).await {
                 Ok(limiter) => {
-                    let outcome = run(&shared, &definition, &job, cancel, &mut place).await;
+                    let outcome = run(&shared, &definition, &job, &context, &mut place).await;
                     if let Some(limiter) = limiter {
                         heed(&shared, &limiter, &outcome);
                     }
-                    outcome
+                    told(outcome, &context)
                 }
                 Err(given_back) => given_back,
             };
@@ -54,11 +56,14 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, cancel: CancelToken, place: 
         }
         None => (Outcome::Released(shared.jittered(SOON)), Duration::ZERO),
     };
-    if let Some(error) = outcome.error() {
+    let in_transaction = context.is_completed_in_transaction();
+    if let Some(error) = outcome.error()
+        && !in_transaction
+    {
         tracing::warn!(error, "the attempt failed");
     }
     if shared.running.end(&job.token) {
-        shared.report(job.token, outcome, retry_in);
+        shared.report(job.token, outcome, retry_in, in_transaction);
     }
     // After the report, so that the store has it before it is asked for the next job.
     drop(place);
@@ -68,18 +73,28 @@ async fn run(
     shared: &Arc<Shared>,
     definition: &Definition,
     job: &Claimed,
-    cancel: CancelToken,
+    context: &Context,
     place: &mut Option<Place>,
 ) -> Outcome {
     let kind = &job.kind;
-    let context = Context::of_job(job.token, Arc::clone(kind), job.max_attempts, cancel, Arc::clone(&shared.store));
     // A function that blocks takes its place along, and keeps it until it really ends.
     let on_thread = || {
         let (running, token, place) = (Arc::clone(&shared.running), job.token, place.take());
         move || (running.occupy(token), place)
     };
-    match shared.executor.run_with(kind, definition, &job.args, context, job.timeout, on_thread).await {
+    match shared.executor.run_with(kind, definition, &job.args, context.clone(), job.timeout, on_thread).await {
         Outcome::Released(wait) => Outcome::Released(shared.jittered(wait)),
+        outcome => outcome,
+    }
+}
+
+/// What is reported of an attempt whose function ended so. One that completed its job in a transaction reports a failure:
+/// where the transaction was committed the job has ended, and nobody asks; where it was not, the job is to run again.
+fn told(outcome: Outcome, context: &Context) -> Outcome {
+    match outcome {
+        Outcome::Completed(_) if context.is_completed_in_transaction() => {
+            Outcome::Failed("the task completed its job in a transaction that was not committed".to_owned())
+        }
         outcome => outcome,
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sidetask_core::{CancelToken, JobId, Token};
+use sidetask_core::{CancelToken, Context, JobId, Token};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -33,7 +33,8 @@ pub(super) struct Attempt {
     pub(super) token: Token,
     pub(super) kind: Arc<str>,
     pub(super) queue: usize,
-    pub(super) cancel: CancelToken,
+    /// What the function knows it by.
+    pub(super) context: Context,
     /// Its task.
     pub(super) handle: JoinHandle<()>,
 }
@@ -107,7 +108,7 @@ impl Running {
 
     /// Tells a running attempt that its job was cancelled.
     pub(super) fn cancel(&self, job: JobId) {
-        let cancel = self.lock().held.get(&job).map(|attempt| attempt.cancel.clone());
+        let cancel = self.lock().held.get(&job).map(|attempt| attempt.context.cancel_token().clone());
         if let Some(cancel) = cancel {
             cancel.cancel();
         }
@@ -122,7 +123,7 @@ impl Running {
     pub(super) fn lose(&self) -> usize {
         let mut book = self.lock();
         let lost: Vec<Attempt> = mem::take(&mut book.held).into_values().collect();
-        let tokens: Vec<CancelToken> = lost.iter().map(|attempt| attempt.cancel.clone()).collect();
+        let tokens: Vec<CancelToken> = lost.iter().map(|attempt| attempt.context.cancel_token().clone()).collect();
         book.lost.extend(lost);
         drop(book);
         tokens.iter().for_each(CancelToken::cancel);

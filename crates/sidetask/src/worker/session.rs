@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Backoff, Events, Finish, Slots, WorkerId};
+use sidetask_core::{Backoff, Events, Slots, WorkerId};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -17,7 +17,7 @@ use super::listen::listen;
 use super::report::{GivenBack, ShutdownReport};
 use super::running::{Attempt, TakenOver};
 use super::scheduler::{Periodic, schedule};
-use super::shared::Shared;
+use super::shared::{Report, Shared};
 use crate::schedule::Ticks;
 
 /// How long after its deadline a shutdown may take to tell the store.
@@ -27,7 +27,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 pub(super) async fn live(
     shared: Arc<Shared>,
     events: Events,
-    reports: mpsc::UnboundedReceiver<Finish>,
+    reports: mpsc::UnboundedReceiver<Report>,
     schedules: Vec<(Periodic, Ticks)>,
     joined: Option<WorkerId>,
 ) -> ShutdownReport {
@@ -173,12 +173,13 @@ async fn drain(shared: &Arc<Shared>, membership: Option<Membership>) -> Shutdown
 /// Stops what can be stopped, and gives everything back.
 async fn give_back(shared: &Shared, last: Instant) -> Vec<GivenBack> {
     let TakenOver { held, lost } = shared.running.take_over();
-    for Attempt { cancel, handle, .. } in held.iter().chain(&lost) {
-        cancel.cancel();
+    for Attempt { context, handle, .. } in held.iter().chain(&lost) {
+        context.cancel_token().cancel();
         handle.abort();
     }
     for attempt in &held {
-        shared.report(attempt.token, Outcome::Released(Duration::ZERO), Duration::ZERO);
+        let in_transaction = attempt.context.is_completed_in_transaction();
+        shared.report(attempt.token, Outcome::Released(Duration::ZERO), Duration::ZERO, in_transaction);
     }
     let mut given_back = Vec::with_capacity(held.len());
     for Attempt { token, kind, handle, .. } in held {

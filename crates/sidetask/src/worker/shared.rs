@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) queues: Arc<Queues>,
     pub(super) running: Arc<Running>,
-    pub(super) reports: mpsc::UnboundedSender<Finish>,
+    pub(super) reports: mpsc::UnboundedSender<Report>,
     /// `None` while nobody asked for a shutdown.
     pub(super) stop: watch::Sender<Option<Stop>>,
     /// Something is due at another time than was known.
@@ -34,6 +34,14 @@ pub(super) struct Shared {
     pub(super) ids: IdSource,
     pub(super) worker: Mutex<WorkerId>,
     pub(super) random: Mutex<fastrand::Rng>,
+}
+
+/// The report of an attempt, on its way to the store.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub(super) finish: Finish,
+    /// Whether its function completed the job in a transaction, which may be committed or not.
+    pub(super) in_transaction: bool,
 }
 
 /// A shutdown that was asked for.
@@ -76,15 +84,15 @@ impl Shared {
     }
 
     /// Hands in the report of an attempt that was counted as unconfirmed.
-    pub(super) fn report(&self, token: Token, outcome: Outcome, retry_in: Duration) {
+    pub(super) fn report(&self, token: Token, outcome: Outcome, retry_in: Duration, in_transaction: bool) {
         // The receiver is there for as long as the worker; after that, the lease tells the store.
-        let _ = self.reports.send(Finish { token, outcome, retry_in });
+        let _ = self.reports.send(Report { finish: Finish { token, outcome, retry_in }, in_transaction });
     }
 
     /// Gives back a job that was not begun.
     pub(super) fn give_back(&self, token: Token) {
         self.running.expect_report();
-        self.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO);
+        self.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO, false);
     }
 
     pub(super) fn is_stopping(&self) -> bool {

@@ -21,6 +21,8 @@ mod spawned;
 mod stall;
 mod task;
 mod tasks;
+#[cfg(feature = "sqlite")]
+mod transaction;
 mod ui;
 mod wait;
 mod worker;
