@@ -14,7 +14,9 @@ mod cron;
 ///
 /// **The name is the schedule.** The store keeps for each name the last tick taken, for good, and takes each tick once:
 /// it does not matter how many workers have the schedule, or which of them come and go. Give two schedules two names,
-/// and keep the name where only the rhythm or the call changes. A new name begins anew.
+/// and keep the name where only the rhythm or the call changes: a time of the new rhythm that lies between the last tick
+/// and now counts as [missed](Self::missed). A new name begins anew, which is also the way out where a clock was far ahead
+/// for a while and the last tick taken lies in the future.
 ///
 /// ```
 /// # use std::time::Duration;
