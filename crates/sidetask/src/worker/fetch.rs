@@ -120,31 +120,35 @@ fn poll(shared: &Shared) -> Sleep {
 
 /// Notices that nothing was begun for a while, where that matters.
 struct Idle {
+    after: Option<Duration>,
+    /// Not there while something runs.
     sleep: Option<Sleep>,
     started: u64,
 }
 
 impl Idle {
     fn new(shared: &Shared) -> Self {
-        Self { sleep: Self::sleep(shared), started: shared.running.counts().0 }
-    }
-
-    fn sleep(shared: &Shared) -> Option<Sleep> {
-        shared.settings.idle_after.map(|idle_after| shared.clock.sleep(idle_after))
+        Self { after: shared.settings.idle_after, sleep: None, started: shared.running.counts().0 }
     }
 
     /// Completes when nothing runs and nothing was begun for `idle_after`. Cancel safe.
     async fn passed(&mut self, shared: &Shared) {
+        let Some(after) = self.after else { return std::future::pending().await };
         loop {
-            match &mut self.sleep {
-                Some(sleep) => sleep.await,
-                None => std::future::pending().await,
-            }
+            let sleep = match &mut self.sleep {
+                Some(sleep) => sleep,
+                None => {
+                    // Asking again and again, after no time at all, would keep a core busy.
+                    shared.running.quiet().await;
+                    self.sleep.insert(shared.clock.sleep(after))
+                }
+            };
+            sleep.await;
+            self.sleep = None;
             let started = shared.running.counts().0;
             if std::mem::replace(&mut self.started, started) == started && shared.running.is_quiet() {
                 return;
             }
-            self.sleep = Self::sleep(shared);
         }
     }
 }
