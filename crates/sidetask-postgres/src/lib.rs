@@ -21,4 +21,4 @@ pub use options::{Pooler, PostgresOptions, SslMode};
 pub use store::PostgresStore;
 /// The PostgreSQL client whose transactions are taken.
 pub use tokio_postgres;
-pub use transaction::Transaction;
+pub use transaction::{CompleteIn, Transaction};

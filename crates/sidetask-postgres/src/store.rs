@@ -4,8 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use sidetask_core::{
-    Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, IdSource, JobId, JobRecord,
-    Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, Rescued, Slots, State, Stats, Store, Verdict, WorkerId,
+    Change, Claim, Claimed, Clock, Enqueued, Error, Event, Events, Filter, Finish, Heartbeat, IdSource, JobId,
+    JobRecord, Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, Rescued, Slots, State, Stats, Store, Verdict,
+    WorkerId,
 };
 
 use crate::database::Database;
@@ -137,7 +138,13 @@ impl Store for PostgresStore {
 
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
         self.check_open()?;
-        told("finish jobs", finish::finish(&self.0.database, &finishes).await)
+        let verdicts = told("finish jobs", finish::finish(&self.0.database, &finishes).await)?;
+        let publisher = &self.0.database.announcer.publisher;
+        // A job that was completed in its task's transaction is one of these: whoever waits for it here should look.
+        if verdicts.contains(&Verdict::LeaseLost) && !publisher.is_idle() {
+            publisher.publish(vec![Event::Settled]);
+        }
+        Ok(verdicts)
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, Error> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod change;
 pub(crate) mod claim;
+pub(crate) mod complete_in;
 pub(crate) mod enqueue;
 pub(crate) mod finish;
 pub(crate) mod lane;

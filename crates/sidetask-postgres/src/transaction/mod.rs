@@ -1,5 +1,6 @@
 //! Working in the user's own transactions.
 
+mod complete;
 mod enqueue;
 mod plain;
 mod row;
@@ -9,6 +10,7 @@ mod sqlx;
 
 use std::sync::Arc;
 
+pub use complete::CompleteIn;
 pub(crate) use row::Row;
 pub(crate) use session::{Session, typed};
 use sidetask_core::Error;

@@ -1,5 +1,6 @@
 //! Working in the user's own transactions.
 
+mod complete;
 mod enqueue;
 #[cfg(feature = "sqlx")]
 mod sqlx;

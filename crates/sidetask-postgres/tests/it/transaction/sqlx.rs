@@ -1,7 +1,9 @@
 use sidetask_core::{State, Store};
+use sidetask_postgres::CompleteIn;
 use sqlx_core::connection::Connection as _;
 use sqlx_postgres::PgConnection;
 
+use super::complete::{kit, state, transfer};
 use super::{store, welcome};
 
 async fn connection() -> PgConnection {
@@ -31,4 +33,23 @@ async fn a_connection_without_a_transaction_is_refused() {
     let error = store.enqueue_in(&mut connection, welcome()).await.unwrap_err();
     assert!(error.to_string().contains("`begin`"), "{error}");
     assert_eq!(store.stats().await.unwrap().total().total(), 0);
+}
+
+#[tokio::test]
+async fn a_job_ends_if_and_only_if_the_transaction_is_committed() {
+    let (kit, mut connection) = (kit().await, connection().await);
+    let cx = kit.begin(transfer()).await;
+    let mut tx = connection.begin().await.unwrap();
+    cx.complete_in(&mut tx, "lost").await.unwrap();
+    tx.rollback().await.unwrap();
+    assert_eq!(state(&kit.store, &cx).await, State::Running);
+
+    let mut tx = connection.begin().await.unwrap();
+    cx.complete_in(&mut tx, "kept").await.unwrap();
+    tx.commit().await.unwrap();
+    let job = kit.store.jobs(vec![cx.job_id().unwrap()]).await.unwrap().remove(0).unwrap();
+    assert_eq!((job.state, job.output.unwrap().as_str()), (State::Completed, r#""kept""#));
+
+    let mut tx = connection.begin().await.unwrap();
+    assert!(cx.complete_in(&mut tx, "again").await.unwrap_err().is_lease_lost());
 }
