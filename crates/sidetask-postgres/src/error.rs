@@ -62,7 +62,9 @@ impl Fault {
         match self {
             Self::Server(error) => explain(action, error),
             #[cfg(feature = "sqlx")]
-            Self::Foreign { source, .. } => Error::storage(format!("cannot {action}"), source),
+            Self::Foreign { code: Some(code), source } => of_code(action, &code, source),
+            #[cfg(feature = "sqlx")]
+            Self::Foreign { code: None, source } => Error::storage(format!("cannot {action}"), source),
             Self::TimedOut(limit) => Error::storage(
                 format!(
                     "cannot {action}: PostgreSQL did not answer in time; it may have been done or not. Look whether the \
@@ -90,16 +92,18 @@ pub(crate) fn is_crowded(error: &tokio_postgres::Error) -> bool {
 /// What a statement failed with. `action` completes the sentence "cannot ..".
 pub(crate) fn explain(action: &str, error: tokio_postgres::Error) -> Error {
     let cause = cause(&error);
-    let Some(code) = error.code() else {
-        return match is_lost(&error) {
-            true => Error::storage(
-                format!("cannot {action}: the connection to PostgreSQL was lost; it may have been done or not"),
-                cause,
-            ),
-            false => Error::storage(format!("cannot {action}"), cause),
-        };
-    };
-    match code.code() {
+    match error.code() {
+        Some(code) => of_code(action, code.code(), cause.into()),
+        None if is_lost(&error) => Error::storage(
+            format!("cannot {action}: the connection to PostgreSQL was lost; it may have been done or not"),
+            cause,
+        ),
+        None => Error::storage(format!("cannot {action}"), cause),
+    }
+}
+
+fn of_code(action: &str, code: &str, cause: Box<dyn StdError + Send + Sync>) -> Error {
+    match code {
         "42P01" | "3F000" => Error::unusable(format!(
             "cannot {action}: the schema has no tables of sidetask: call `client.migrate()`, or connect with `migrate=true`"
         ))

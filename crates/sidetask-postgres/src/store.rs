@@ -207,9 +207,9 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            self.0.resign().await;
             let Inner { database, listener, .. } = &*self.0;
             listener.stop();
+            self.0.resign().await;
             database.announcer.flush().await;
             database.pool.close();
             database.announcer.publisher.close();

@@ -51,7 +51,7 @@ pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Re
     };
     let after: Option<Uuid> = page.after.as_ref().map(rows::job_uuid);
     let limit = i64::try_from(page.limit.clamp(1, Page::MOST)).unwrap_or(i64::MAX);
-    let found = database.query(statement, &[&after, &states, &filter.queue, &filter.kind, &limit]).await?;
+    let found = database.read(statement, &[&after, &states, &filter.queue, &filter.kind, &limit]).await?;
     match &filter.queue {
         Some(queue) if found.is_empty() => check_seen(database, queue).await?,
         _ => {}
