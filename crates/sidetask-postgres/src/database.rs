@@ -12,6 +12,7 @@ use deadpool_postgres::{
 use sidetask_core::{Clock, Error, Timestamp};
 use tokio::time::Instant;
 use tokio_postgres::Client;
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::clock::DatabaseClock;
@@ -275,6 +276,23 @@ impl<'a> Work<'a> {
     pub(crate) async fn query(&self, statement: &'static Statement, values: Parameters<'_>) -> Result<Vec<Row>, Fault> {
         let text = self.database.texts.of(statement);
         self.database.within(self.session.query(&text, statement, values)).await
+    }
+}
+
+impl Work<'_> {
+    /// Begins to copy rows into a table.
+    pub(crate) async fn copy_in(&self, statement: &'static Statement) -> Result<BinaryCopyInWriter, Fault> {
+        let Session::Own { transaction, .. } = &self.session else {
+            return Err(Fault::Decided(Error::unsupported("rows are copied in transactions of the store's own only")));
+        };
+        let text = self.database.texts.of(statement);
+        let sink = self.within(async { Ok(transaction.copy_in(&*text).await?) }).await?;
+        Ok(BinaryCopyInWriter::new(sink, statement.types))
+    }
+
+    /// Bounds a wait for the server.
+    pub(crate) async fn within<T>(&self, wait: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+        self.database.within(wait).await
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Fault {
     Foreign { code: Option<String>, source: Box<dyn std::error::Error + Send + Sync> },
     /// Nothing came in this time: the connection is of no use any more.
     TimedOut(Duration),
+    /// Another transaction came first, so that this one was undone and has to look again.
+    Overtaken,
     /// It is decided.
     Decided(Error),
 }
@@ -36,10 +38,27 @@ impl From<Error> for Fault {
 impl Fault {
     /// Whether the transaction was certainly undone, and may work when it is tried again.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Server(error) if matches!(
-            error.code(),
-            Some(&SqlState::T_R_SERIALIZATION_FAILURE | &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::LOCK_NOT_AVAILABLE)
-        ))
+        match self {
+            Self::Overtaken => true,
+            Self::Server(error) => matches!(
+                error.code(),
+                Some(
+                    &SqlState::T_R_SERIALIZATION_FAILURE
+                        | &SqlState::T_R_DEADLOCK_DETECTED
+                        | &SqlState::LOCK_NOT_AVAILABLE
+                        | &SqlState::UNIQUE_VIOLATION
+                )
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether what was to be stored is to blame: a value that the server does not take, or that breaks a rule or a limit
+    /// of its tables.
+    pub(crate) fn is_refusal(&self) -> bool {
+        let Self::Server(error) = self else { return false };
+        let class = error.code().and_then(|code| code.code().get(..2));
+        matches!(class, Some("22" | "23" | "54")) && !self.is_transient()
     }
 
     /// What PostgreSQL calls the failure.
@@ -48,7 +67,7 @@ impl Fault {
             Self::Server(error) => error.code().map(SqlState::code),
             #[cfg(feature = "sqlx")]
             Self::Foreign { code, .. } => code.as_deref(),
-            Self::TimedOut(_) | Self::Decided(_) => None,
+            Self::TimedOut(_) | Self::Overtaken | Self::Decided(_) => None,
         }
     }
 
@@ -71,6 +90,10 @@ impl Fault {
                      server can be reached, or raise `statement_timeout`"
                 ),
                 format!("no answer within {limit:?}"),
+            ),
+            Self::Overtaken => Error::storage_busy(
+                format!("cannot {action}: others change the same all the time; try again later"),
+                "other transactions came first",
             ),
             Self::Decided(error) => error,
         }

@@ -5,7 +5,9 @@ mod connect;
 mod database;
 mod debounce;
 mod error;
+mod holders;
 mod leader;
+mod line;
 mod listener;
 mod news;
 mod ops;
@@ -14,6 +16,7 @@ mod rows;
 mod schema;
 mod statement;
 mod store;
+mod teller;
 mod tls;
 mod transaction;
 

@@ -11,6 +11,7 @@ use tokio_postgres::types::Type;
 use crate::database::Work;
 use crate::debounce::{Later, Told};
 use crate::error::Fault;
+use crate::holders::Holders;
 use crate::statement::Statement;
 
 /// What one transaction changed, gathered while it goes on.
@@ -24,7 +25,7 @@ pub(crate) struct News {
     pub(crate) progress: Vec<JobId>,
     pub(crate) cancel_requests: Vec<JobId>,
     /// What of this the transaction tells others by itself.
-    told: OnceLock<Told>,
+    pub(crate) told: OnceLock<Told>,
 }
 
 impl News {
@@ -45,6 +46,14 @@ impl News {
             state if state.is_final() => self.finished.push((id, state)),
             _ => {}
         }
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.available.extend(other.available);
+        self.scheduled |= other.scheduled;
+        self.finished.extend(other.finished);
+        self.progress.extend(other.progress);
+        self.cancel_requests.extend(other.cancel_requests);
     }
 
     fn events(self) -> Vec<Event> {
@@ -69,6 +78,8 @@ pub(crate) struct Announcer {
     pub(crate) publisher: Publisher,
     /// `None` where everything is said with its own transaction.
     later: Option<Arc<Later>>,
+    /// What this process knows of its workers' claims, which changes with what becomes available.
+    pub(crate) holders: Holders,
 }
 
 pub(crate) static NOTIFY: Statement = Statement {
@@ -84,19 +95,35 @@ impl Announcer {
     pub(crate) fn new(schema: &str, pool: Pool, limit: Duration) -> Self {
         let channel = format!("sidetask.{schema}");
         let later = Some(Arc::new(Later::new(channel.clone(), pool, limit)));
-        Self { channel, tag: format!("{:08x}", fastrand::u32(..)), publisher: Publisher::new(), later }
+        Self { channel, tag: tag(), publisher: Publisher::new(), later, holders: Holders::default() }
     }
 
     /// Tells others of changes in transactions of users, of whose commit nobody here learns: nothing is said later, and
     /// this store hears it as others do, with the commit. What is published reaches nobody.
     pub(crate) fn for_user(&self) -> Self {
-        let (channel, tag) = (self.channel.clone(), format!("{:08x}", fastrand::u32(..)));
-        Self { channel, tag, publisher: Publisher::new(), later: None }
+        let (channel, holders) = (self.channel.clone(), Holders::default());
+        Self { channel, tag: tag(), publisher: Publisher::new(), later: None, holders }
     }
 
     /// The notifications to send with a change, whose transaction may still fail. The rest is said later, after the news
     /// are published or dropped: a commit with a notification takes a lock of the whole server.
     pub(crate) fn payloads(&self, news: &News) -> Vec<String> {
+        let payloads = self.all_payloads(news);
+        let told = self.later.as_ref().map(|later| Told::of(later, payloads.clone()));
+        let mut payloads = told.as_ref().map_or(payloads, |told| told.now().to_vec());
+        if news.cancel_requests.len() <= NAMED {
+            let tag = &self.tag;
+            payloads.extend(news.cancel_requests.iter().map(|id| format!("{tag} c{id}")));
+        }
+        // Whatever was told of these news before counts as not told, and is said later.
+        if let Some(told) = told {
+            let _ = news.told.set(told);
+        }
+        payloads
+    }
+
+    /// What there is to say of a change, but which jobs are asked to stop.
+    pub(crate) fn all_payloads(&self, news: &News) -> Vec<String> {
         let tag = &self.tag;
         let mut payloads: Vec<String> = news.available.iter().map(|queue| format!("{tag} a{queue}")).collect();
         if news.scheduled {
@@ -107,15 +134,6 @@ impl Announcer {
         }
         if news.cancel_requests.len() > NAMED {
             payloads.push(format!("{tag} x"));
-        }
-        let told = self.later.as_ref().map(|later| Told::of(later, payloads.clone()));
-        let mut payloads = told.as_ref().map_or(payloads, |told| told.now().to_vec());
-        if news.cancel_requests.len() <= NAMED {
-            payloads.extend(news.cancel_requests.iter().map(|id| format!("{tag} c{id}")));
-        }
-        // Whatever was told of these news before counts as not told, and is said later.
-        if let Some(told) = told {
-            let _ = news.told.set(told);
         }
         payloads
     }
@@ -134,6 +152,12 @@ impl Announcer {
         if let Some(told) = news.told.take() {
             told.committed();
         }
+        news.available.iter().for_each(|queue| self.holders.look_again(queue));
+        self.publish_stored(news);
+    }
+
+    /// The same of jobs of which claims know the place.
+    pub(crate) fn publish_stored(&self, news: News) {
         if !news.is_empty() && !self.publisher.is_idle() {
             self.publisher.publish(news.events());
         }
@@ -169,6 +193,10 @@ fn event(what: &str) -> Event {
         (Some('c'), id) => id.parse().map_or(Event::Changed, |id| Event::CancelRequested { id }),
         _ => Event::Changed,
     }
+}
+
+fn tag() -> String {
+    format!("{:08x}", fastrand::u32(..))
 }
 
 #[cfg(test)]

@@ -11,9 +11,13 @@ use sidetask_core::{
 
 use crate::database::Database;
 use crate::error::Fault;
+use crate::holders::Holders;
 use crate::leader::Leader;
+use crate::line::Line;
 use crate::listener::Listener;
+use crate::ops::enqueue::{Gather, Way};
 use crate::ops::{change, claim, enqueue, finish, list, pause, progress, promote, purge, read, rescue, worker};
+use crate::teller::Teller;
 use crate::{Pooler, PostgresOptions, schema};
 
 /// Keeps jobs in PostgreSQL. Cheap to clone; all clones are one store.
@@ -26,6 +30,13 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: IdSource,
     pub(crate) leader: Leader,
+    /// What jobs without a name, and those of one, are gathered for.
+    pub(crate) plain: Gather,
+    pub(crate) named: Gather,
+    pub(crate) storing: Line,
+    /// Of claims, reports and notifications.
+    pub(crate) working: Arc<Line>,
+    pub(crate) teller: Arc<Teller>,
     pub(crate) closed: AtomicBool,
     /// The store's id, once it was asked for.
     pub(crate) store_id: tokio::sync::OnceCell<String>,
@@ -60,6 +71,11 @@ impl PostgresStore {
             clock,
             ids: IdSource::new(),
             leader: Leader::new(Leader::LEASE),
+            plain: Gather::new(Way::Plain),
+            named: Gather::new(Way::Named),
+            storing: Line::default(),
+            working: Arc::default(),
+            teller: Arc::default(),
             closed: AtomicBool::new(false),
             store_id: tokio::sync::OnceCell::new(),
             listener: Listener::default(),
@@ -73,6 +89,10 @@ impl PostgresStore {
 }
 
 impl Inner {
+    pub(crate) fn holders(&self) -> &Holders {
+        &self.database.announcer.holders
+    }
+
     /// Lets another lead. Where that fails, the lease ends by itself.
     async fn resign(&self) {
         if let Err(fault) = self.leader.resign(&self.database).await {
@@ -100,7 +120,7 @@ impl Store for PostgresStore {
 
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
         self.check_open()?;
-        told("enqueue", enqueue::enqueue(&self.0, &jobs).await)
+        told("enqueue", enqueue::enqueue(&self.0, jobs).await)
     }
 
     async fn join(&self, joining: Joining) -> Result<(), Error> {
@@ -113,6 +133,7 @@ impl Store for PostgresStore {
     async fn leave(&self, id: WorkerId) -> Result<(), Error> {
         self.check_open()?;
         told("let a worker leave", self.0.database.transact(&id, |work, id| Box::pin(worker::leave(work, id))).await)?;
+        self.0.holders().forget(id);
         if self.0.leader.left(id) {
             self.0.resign().await;
         }
@@ -123,7 +144,7 @@ impl Store for PostgresStore {
 
     async fn claim(&self, wish: Claim) -> Result<Vec<Claimed>, Error> {
         self.check_open()?;
-        told("claim jobs", claim::claim(&self.0.database, &wish).await)
+        told("claim jobs", claim::claim(&self.0, &wish).await)
     }
 
     async fn heartbeat(&self, id: WorkerId) -> Result<Heartbeat, Error> {
@@ -138,7 +159,7 @@ impl Store for PostgresStore {
 
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
         self.check_open()?;
-        let verdicts = told("finish jobs", finish::finish(&self.0.database, &finishes).await)?;
+        let verdicts = told("finish jobs", finish::finish(&self.0, finishes).await)?;
         let publisher = &self.0.database.announcer.publisher;
         // A job that was completed in its task's transaction is one of these: whoever waits for it here should look.
         if verdicts.contains(&Verdict::LeaseLost) && !publisher.is_idle() {
@@ -207,9 +228,13 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            let Inner { database, listener, .. } = &*self.0;
+            let Inner { database, listener, plain, named, storing, working, .. } = &*self.0;
             listener.stop();
+            plain.idle().await;
+            named.idle().await;
             self.0.resign().await;
+            storing.close().await;
+            working.close().await;
             database.announcer.flush().await;
             database.pool.close();
             database.announcer.publisher.close();

@@ -1,61 +1,86 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 
-use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Finish, JobId, State, Verdict};
+use sidetask_core::lifecycle::{self, Outcome, Policy, Standing};
+use sidetask_core::{Finish, Json, State, Timestamp, Token, Verdict};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::lane;
 use super::settle::{Held, Settlement, held};
-use crate::database::{Database, Work};
+use crate::database::{Parameters, Work};
 use crate::error::Fault;
 use crate::news::News;
 use crate::rows;
 use crate::statement::Statement;
+use crate::store::Inner;
 
-pub(crate) async fn finish(database: &Database, finishes: &[Finish]) -> Result<Vec<Verdict>, Fault> {
-    let completed = complete(database, finishes).await?;
-    let others: Vec<Finish> = finishes
+/// Ends attempts: where all of them completed, in one statement, and otherwise in one transaction.
+pub(crate) async fn finish(inner: &Inner, mut finishes: Vec<Finish>) -> Result<Vec<Verdict>, Fault> {
+    finishes.iter_mut().for_each(readable);
+    let outputs: Option<Vec<(&Token, &str)>> = finishes
         .iter()
-        .filter(|finish| !matches!(finish.outcome, Outcome::Completed(_)) || !completed.contains(&finish.token.job))
-        .cloned()
-        .collect();
-    let mut verdicts = match others.is_empty() {
-        true => Vec::new(),
-        false => database.transact(&others, |work, finishes| Box::pin(end(work, finishes))).await?,
-    }
-    .into_iter();
-    Ok(finishes
-        .iter()
-        .map(|finish| match finish.outcome {
-            Outcome::Completed(_) if completed.contains(&finish.token.job) => Verdict::Accepted(State::Completed),
-            _ => verdicts.next().unwrap_or(Verdict::LeaseLost),
+        .map(|finish| match &finish.outcome {
+            Outcome::Completed(output) => Some((&finish.token, output.as_str())),
+            _ => None,
         })
-        .collect())
+        .collect();
+    match outputs {
+        _ if finishes.is_empty() => return Ok(Vec::new()),
+        Some(outputs) if outputs.len() == finishes.len() => {
+            if let Some(verdicts) = complete(inner, &outputs).await? {
+                return Ok(verdicts);
+            }
+        }
+        _ => {}
+    }
+    inner.database.transact(&finishes, |work, finishes| Box::pin(end(work, finishes))).await
 }
 
-/// The common case in one statement: what the lifecycle says of a completed attempt that nobody asked to stop, of a job
-/// without a lane.
+/// PostgreSQL keeps no NUL in text. No JSON has one; in what is none another character stands for it, so that a report
+/// is never refused for ever.
+fn readable(finish: &mut Finish) {
+    if let Outcome::Completed(output) = &mut finish.outcome
+        && output.as_str().contains('\0')
+    {
+        *output = Json::from_stored(output.as_str().replace('\0', "\u{fffd}"));
+    }
+}
+
+/// The common case in one statement. It writes what the lifecycle says of a completed attempt, of a job that nobody asked
+/// to stop and of one that somebody did.
+///
+/// Where a job with a lane is among them it does nothing, and answers no row that says otherwise: then others are to be
+/// let in. A job's lane never changes, so that what is seen before the jobs are locked holds. As a rule there is none at
+/// all.
 static COMPLETE: Statement = Statement {
-    text: "WITH done AS (
+    text: "WITH report AS MATERIALIZED (
+               SELECT * FROM unnest($2, $3, $4, $5, $6) AS report (id, worker, attempt, fence, output)),
+           laned AS MATERIALIZED (
+               SELECT CASE WHEN EXISTS (SELECT FROM {s}.jobs WHERE lane IS NOT NULL AND NOT held)
+                   THEN EXISTS (SELECT FROM report JOIN {s}.jobs USING (id) WHERE lane IS NOT NULL)
+                   ELSE false END AS any_of_them),
+           done AS (
                DELETE FROM {s}.jobs
-               USING unnest($2, $3, $4, $5, $6) AS done (id, worker, attempt, fence, output)
-               WHERE jobs.id = done.id AND jobs.worker = done.worker AND jobs.attempt = done.attempt
-                   AND jobs.fence = done.fence AND state = 2 AND NOT cancel_requested AND lane IS NULL
+               USING laned, report
+               WHERE NOT laned.any_of_them AND jobs.id = report.id AND jobs.worker = report.worker
+                   AND jobs.attempt = report.attempt AND jobs.fence = report.fence AND state = 2
                RETURNING seq, run_at, created_at, attempted_at, {now}, timeout, jobs.fence, jobs.attempt, max_attempts,
-                   lane_width, jobs.id, 4::smallint, priority, cancel_requested, named, queue, kind, key, lane, progress,
-                   errors, args, done.output),
+                   lane_width, jobs.id, CASE WHEN cancel_requested THEN $7 ELSE $8 END, priority, cancel_requested, named,
+                   queue, kind, key, lane, progress, errors, args,
+                   CASE WHEN cancel_requested THEN jobs.output ELSE report.output END),
            kept AS (
                INSERT INTO {s}.history
                    (seq, run_at, created_at, attempted_at, finished_at, timeout, fence, attempt, max_attempts, lane_width,
                     id, state, priority, cancel_requested, named, queue, kind, key, lane, progress, errors, args, output)
                SELECT * FROM done
-               RETURNING id, queue),
+               RETURNING id, queue, state),
            tally AS (
                INSERT INTO {s}.tallies
-               SELECT queue, 0, 0, -count(*), 0, count(*), 0, 0 FROM kept GROUP BY queue),
-           told AS MATERIALIZED (
-               SELECT pg_notify($7, payload) FROM unnest($8) AS payload)
-           SELECT id FROM kept LEFT JOIN told ON true",
+               SELECT queue, 0, 0, -count(*), 0, count(*) FILTER (WHERE state = 4), count(*) FILTER (WHERE state = 5),
+                   count(*) FILTER (WHERE state = 6)
+               FROM kept GROUP BY queue)
+           SELECT any_of_them, id, state FROM laned LEFT JOIN kept ON true",
     types: &[
         Type::INT8,
         Type::UUID_ARRAY,
@@ -63,39 +88,56 @@ static COMPLETE: Statement = Statement {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::TEXT_ARRAY,
-        Type::TEXT,
-        Type::TEXT_ARRAY,
+        Type::INT2,
+        Type::INT2,
     ],
 };
 
-/// Answers which jobs it ended.
-async fn complete(database: &Database, finishes: &[Finish]) -> Result<HashSet<JobId>, Fault> {
-    let mut news = News::default();
-    let (mut ids, mut workers, mut attempts, mut fences, mut outputs) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for finish in finishes {
-        if let Outcome::Completed(output) = &finish.outcome {
-            ids.push(rows::job_uuid(&finish.token.job));
-            workers.push(rows::worker_uuid(&finish.token.worker));
-            attempts.push(i64::from(finish.token.attempt));
-            fences.push(finish.token.fence.cast_signed());
-            outputs.push(output.as_str());
-            news.finished.push((finish.token.job, State::Completed));
+/// `None`: others have to be let into a lane, and nothing was done.
+async fn complete(inner: &Inner, outputs: &[(&Token, &str)]) -> Result<Option<Vec<Verdict>>, Fault> {
+    let (Some(asked), Some(left_alone)) = (completed(true), completed(false)) else { return Ok(None) };
+    // In the order of the ids, in which all lock them.
+    let mut sorted = BTreeMap::new();
+    for (token, output) in outputs {
+        sorted.entry((rows::job_uuid(&token.job), token.fence)).or_insert((*token, *output));
+    }
+    let ids: Vec<Uuid> = sorted.keys().map(|(id, _)| *id).collect();
+    let workers: Vec<Uuid> = sorted.values().map(|(token, _)| rows::worker_uuid(&token.worker)).collect();
+    let attempts: Vec<i64> = sorted.values().map(|(token, _)| i64::from(token.attempt)).collect();
+    let fences: Vec<i64> = sorted.values().map(|(token, _)| token.fence.cast_signed()).collect();
+    let texts: Vec<&str> = sorted.values().map(|(_, output)| *output).collect();
+    let database = &inner.database;
+    let values: Parameters<'_> =
+        &[&database.now(), &ids, &workers, &attempts, &fences, &texts, &rows::code(asked), &rows::code(left_alone)];
+    let kept = inner.working.query(database, &COMPLETE, values).await?;
+    let mut ended = HashMap::new();
+    for row in &kept {
+        if row.try_get(0)? {
+            return Ok(None);
+        }
+        if let Some(id) = row.try_get(1)? {
+            ended.insert(rows::job_id(id), rows::state(row.try_get(2)?));
         }
     }
-    if ids.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let announcer = &database.announcer;
-    let payloads = announcer.payloads(&news);
-    let values: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
-        &[&database.now(), &ids, &workers, &attempts, &fences, &outputs, &announcer.channel, &payloads];
-    let kept = database.query(&COMPLETE, values).await?;
-    let kept: Result<HashSet<JobId>, Fault> = kept.iter().map(|row| Ok(rows::job_id(row.try_get(0)?))).collect();
-    let kept = kept?;
-    news.finished.retain(|(id, _)| kept.contains(id));
-    announcer.publish(news);
-    Ok(kept)
+    let news = News { finished: ended.iter().map(|(id, state)| (*id, *state)).collect(), ..News::default() };
+    inner.teller.tell(database, &inner.working, &news);
+    database.announcer.publish(news);
+    // A job is ended once, however often it is reported: by the report that was sent of it.
+    let mut verdict = |(token, _): &(&Token, &str)| {
+        let is_sent =
+            sorted.get(&(rows::job_uuid(&token.job), token.fence)).is_some_and(|(sent, _)| std::ptr::eq(*sent, *token));
+        let state = if is_sent { ended.remove(&token.job) } else { None };
+        state.map_or(Verdict::LeaseLost, Verdict::Accepted)
+    };
+    Ok(Some(outputs.iter().map(&mut verdict).collect()))
+}
+
+/// What the lifecycle says of an attempt that completed.
+fn completed(cancel_requested: bool) -> Option<State> {
+    let standing = Standing { state: State::Running, attempt: 1, cancel_requested };
+    let policy = Policy { max_attempts: 1, retry_in: Duration::ZERO };
+    let outcome = Outcome::Completed(Json::from_stored("null"));
+    lifecycle::next(standing, &outcome, policy, Timestamp::from_micros(0)).map(|next| next.state)
 }
 
 static LOCK: Statement = Statement {
@@ -105,6 +147,7 @@ static LOCK: Statement = Statement {
 
 async fn end(work: &Work<'_>, finishes: &[Finish]) -> Result<(Vec<Verdict>, News), Fault> {
     let ids: Vec<Uuid> = finishes.iter().map(|finish| rows::job_uuid(&finish.token.job)).collect();
+    lane::lock_of(work, &ids).await?;
     let mut held = HashMap::new();
     for row in work.query(&LOCK, &[&ids]).await? {
         let job = Held::read(&row)?;

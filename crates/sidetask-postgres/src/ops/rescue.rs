@@ -25,9 +25,7 @@ pub(crate) async fn rescue(inner: &Inner, limit: usize) -> Result<Vec<Rescued>, 
         (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
     // Whoever begins to lead promotes at once; and should a notification have been lost, what is due is not.
     let scheduled = won || is_due;
-    let mut news = News::default();
-    news.scheduled = scheduled;
-    database.announcer.publish(news);
+    database.announcer.publish(News { scheduled, ..News::default() });
     if is_much_to_fold {
         tally::fold(database).await?;
     }

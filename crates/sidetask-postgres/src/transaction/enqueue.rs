@@ -4,6 +4,7 @@ use sidetask_core::{Call, Enqueued, Error, NewJob, Registry};
 
 use super::{Transaction, Within};
 use crate::PostgresStore;
+use crate::error::Fault;
 use crate::ops::enqueue;
 
 static KNOWN: LazyLock<Registry> = LazyLock::new(Registry::discovered);
@@ -70,6 +71,11 @@ impl PostgresStore {
         }
         let within = Within::open(self, tx, ACTION)?;
         let work = within.work().await?;
-        enqueue::enqueue_in(&work, &self.0, jobs).await.map_err(|fault| fault.explain(ACTION))
+        let stored = async {
+            let (enqueued, news) = enqueue::store_in(&work, &self.0, jobs).await?;
+            work.announcer().send(&work, &news).await?;
+            Ok(enqueued)
+        };
+        stored.await.map_err(|fault: Fault| fault.explain(ACTION))
     }
 }
