@@ -16,7 +16,7 @@ pub(super) async fn acknowledge(shared: Arc<Shared>, mut reports: mpsc::Unbounde
     let mut batch = Vec::new();
     while reports.recv_many(&mut batch, BATCH).await > 0 {
         write(&shared, &batch).await;
-        let unconfirmed = shared.running.confirm(batch.len());
+        let unconfirmed = shared.running.confirm(&batch);
         if unconfirmed >= shared.settings.max_unconfirmed {
             shared.queues.wake.notify_one();
         }

@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(1);
 /// Begins an attempt, in a task of its own.
 pub(super) fn begin(shared: &Arc<Shared>, job: Claimed, place: Place) {
     let token = job.token;
-    let started = shared.running.start(token.job, || {
+    let started = shared.running.start(token, || {
         let (kind, queue) = (Arc::clone(&job.kind), place.queue);
         let (cancel, store) = (CancelToken::new(), Arc::clone(&shared.store));
         let context = Context::of_job(token, Arc::clone(&kind), job.max_attempts, cancel, store);

@@ -18,6 +18,8 @@ pub(super) enum Ended {
     Stopping,
     /// The worker's lease is lost.
     Lost,
+    /// A claim failed, and may have been carried out: the worker may hold jobs that it did not hear of.
+    InDoubt,
     /// There was nothing to do for long enough.
     Idle,
 }
@@ -33,11 +35,10 @@ pub(super) async fn fetch(shared: Arc<Shared>, worker: WorkerId) -> Ended {
             return Ended::Stopping;
         }
         match claim(&shared, worker).await {
-            Ok(true) => {
-                failures = 0;
-                continue;
-            }
-            Ok(false) => failures = 0,
+            // Only once claims are answered again, so that an outage ends one session and not one for each attempt.
+            Ok(_) if failures > 0 => return Ended::InDoubt,
+            Ok(true) => continue,
+            Ok(false) => {}
             Err(error) if error.is_lease_lost() => return Ended::Lost,
             Err(error) => {
                 failures += 1;

@@ -72,7 +72,7 @@ impl Worker {
         Self { shared, ended }
     }
 
-    /// Its id. It changes when the worker joins again after a lost lease or a rest.
+    /// Its id. It changes when the worker joins again: after a lost lease, a rest, or claims that failed.
     pub fn id(&self) -> WorkerId {
         self.shared.worker()
     }

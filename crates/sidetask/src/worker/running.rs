@@ -1,17 +1,21 @@
 //! The attempts that a worker runs, and the reports that its store has not confirmed yet.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sidetask_core::{CancelToken, Context, JobId, Token};
+use sidetask_core::{CancelToken, Context, JobId, Token, WorkerId};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+
+use super::shared::Report;
 
 #[derive(Debug, Default)]
 pub(super) struct Running {
     book: Mutex<Book>,
-    quiet: Notify,
+    /// Reports were confirmed.
+    confirmed: Notify,
 }
 
 /// Whoever removes an attempt from here speaks for it: its own task when it ends, or the shutdown at its deadline.
@@ -22,7 +26,8 @@ struct Book {
     lost: Vec<Attempt>,
     /// Attempts that occupy a blocking thread.
     blocking: HashSet<Token>,
-    unconfirmed: usize,
+    /// By the worker under whose lease they were made.
+    unconfirmed: BTreeMap<WorkerId, usize>,
     started: u64,
     ended: u64,
     closed: bool,
@@ -55,16 +60,16 @@ impl Running {
 
     /// Enters an attempt that `spawn` begins. False, with nothing begun, after [`take_over`](Self::take_over); its
     /// report is expected then.
-    pub(super) fn start(&self, job: JobId, spawn: impl FnOnce() -> Attempt) -> bool {
+    pub(super) fn start(&self, token: Token, spawn: impl FnOnce() -> Attempt) -> bool {
         let mut book = self.lock();
         if book.closed {
-            book.unconfirmed += 1;
+            book.expect_report(&token);
             return false;
         }
         book.started += 1;
         // Under the lock, so that it is entered before it can end.
         let attempt = spawn();
-        if let Some(older) = book.held.insert(job, attempt) {
+        if let Some(older) = book.held.insert(token.job, attempt) {
             book.lost.push(older);
         }
         true
@@ -83,26 +88,25 @@ impl Running {
                 None => false,
             },
         };
-        book.unconfirmed += usize::from(removed);
+        if removed {
+            book.expect_report(token);
+        }
         book.ended += u64::from(removed);
         removed
     }
 
     /// Counts a report of a job that was not begun.
-    pub(super) fn expect_report(&self) {
-        self.lock().unconfirmed += 1;
+    pub(super) fn expect_report(&self, token: &Token) {
+        self.lock().expect_report(token);
     }
 
     /// Takes note that the store has these many reports. Answers how many it had not had before.
-    pub(super) fn confirm(&self, reports: usize) -> usize {
+    pub(super) fn confirm(&self, reports: &[Report]) -> usize {
         let mut book = self.lock();
-        let before = book.unconfirmed;
-        book.unconfirmed = before.saturating_sub(reports);
-        let is_quiet = book.is_quiet();
+        let before = book.unconfirmed();
+        reports.iter().for_each(|report| book.confirm(&report.finish.token));
         drop(book);
-        if is_quiet {
-            self.quiet.notify_waiters();
-        }
+        self.confirmed.notify_waiters();
         before
     }
 
@@ -119,10 +123,11 @@ impl Running {
         self.lock().held.keys().copied().collect()
     }
 
-    /// Tells every attempt that its lease is lost, and answers how many there are.
-    pub(super) fn lose(&self) -> usize {
+    /// Tells the attempts under a worker's lease that it is lost, and answers how many there are.
+    pub(super) fn lose(&self, worker: WorkerId) -> usize {
         let mut book = self.lock();
-        let lost: Vec<Attempt> = mem::take(&mut book.held).into_values().collect();
+        let lost: Vec<Attempt> =
+            book.held.extract_if(.., |_, attempt| attempt.token.worker == worker).map(|(_, attempt)| attempt).collect();
         let tokens: Vec<CancelToken> = lost.iter().map(|attempt| attempt.context.cancel_token().clone()).collect();
         book.lost.extend(lost);
         drop(book);
@@ -135,7 +140,7 @@ impl Running {
         let mut book = self.lock();
         book.closed = true;
         let held: Vec<Attempt> = mem::take(&mut book.held).into_values().collect();
-        book.unconfirmed += held.len();
+        held.iter().for_each(|attempt| book.expect_report(&attempt.token));
         TakenOver { held, lost: mem::take(&mut book.lost) }
     }
 
@@ -156,18 +161,27 @@ impl Running {
 
     /// Waits until nothing runs and every report is confirmed.
     pub(super) async fn quiet(&self) {
+        self.until(Book::is_quiet).await;
+    }
+
+    /// Waits until nothing runs under a worker's lease and every report of what did is confirmed.
+    pub(super) async fn quiet_of(&self, worker: WorkerId) {
+        self.until(|book| book.is_quiet_of(worker)).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Book) -> bool) {
         loop {
-            let mut quiet = std::pin::pin!(self.quiet.notified());
-            quiet.as_mut().enable();
-            if self.is_quiet() {
+            let mut confirmed = std::pin::pin!(self.confirmed.notified());
+            confirmed.as_mut().enable();
+            if holds(&self.lock()) {
                 return;
             }
-            quiet.await;
+            confirmed.await;
         }
     }
 
     pub(super) fn unconfirmed(&self) -> usize {
-        self.lock().unconfirmed
+        self.lock().unconfirmed()
     }
 
     /// How many attempts were started and how many ended, since the worker began.
@@ -189,7 +203,29 @@ impl Running {
 
 impl Book {
     fn is_quiet(&self) -> bool {
-        self.held.is_empty() && self.lost.is_empty() && self.unconfirmed == 0
+        self.held.is_empty() && self.lost.is_empty() && self.unconfirmed.is_empty()
+    }
+
+    fn is_quiet_of(&self, worker: WorkerId) -> bool {
+        let runs = self.held.values().any(|attempt| attempt.token.worker == worker);
+        !runs && !self.unconfirmed.contains_key(&worker)
+    }
+
+    fn unconfirmed(&self) -> usize {
+        self.unconfirmed.values().sum()
+    }
+
+    fn expect_report(&mut self, token: &Token) {
+        *self.unconfirmed.entry(token.worker).or_default() += 1;
+    }
+
+    fn confirm(&mut self, token: &Token) {
+        if let Entry::Occupied(mut reports) = self.unconfirmed.entry(token.worker) {
+            *reports.get_mut() -= 1;
+            if *reports.get() == 0 {
+                reports.remove();
+            }
+        }
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) async fn live(
     for (periodic, ticks) in schedules {
         helpers.spawn(schedule(Arc::clone(&shared), periodic, ticks));
     }
+    let mut retiring = JoinSet::new();
     let mut joined = joined;
     let mut reason = Reason::Work;
     let membership = loop {
@@ -59,11 +60,15 @@ pub(super) async fn live(
         reason = match session(&shared, worker).await {
             (Ended::Stopping, membership) => break Some(membership),
             (Ended::Lost, _) => Reason::None,
+            (Ended::InDoubt, membership) => {
+                retiring.spawn(retire(Arc::clone(&shared), membership));
+                Reason::None
+            }
             (Ended::Idle, _) if shared.running.counts().0 > started => Reason::Work,
             (Ended::Idle, _) => Reason::Change,
         };
     };
-    let report = drain(&shared, membership).await;
+    let report = drain(&shared, membership, retiring).await;
     tracing::info!(%report, "the worker has shut down");
     report
 }
@@ -110,9 +115,9 @@ async fn session(shared: &Arc<Shared>, worker: WorkerId) -> (Ended, Membership) 
         };
         slots.close();
         match ended {
-            Ended::Stopping => {}
+            Ended::Stopping | Ended::InDoubt => {}
             Ended::Lost => {
-                let jobs = shared.running.lose();
+                let jobs = shared.running.lose(worker);
                 tracing::warn!(%worker, jobs, "the lease is lost: its jobs are told to stop, and a new one is taken");
             }
             Ended::Idle => {
@@ -131,8 +136,27 @@ async fn session(shared: &Arc<Shared>, worker: WorkerId) -> (Ended, Membership) 
     }
 }
 
+/// Keeps a worker's lease until what runs under it has ended, and leaves. With that the store takes back the jobs that it
+/// claimed and did not hear of: no other worker could have them while its lease is renewed.
+async fn retire(shared: Arc<Shared>, Membership { worker, mut keepers, receiver }: Membership) {
+    let quiet = async {
+        let _ = receiver.await;
+        shared.running.quiet_of(worker).await;
+    };
+    tokio::select! {
+        biased;
+        () = quiet => {}
+        _ = keepers.join_next() => {
+            shared.running.lose(worker);
+            return;
+        }
+    }
+    keepers.shutdown().await;
+    leave(&shared, worker, Instant::now() + GRACE).await;
+}
+
 /// Waits for what runs until the deadline, and gives the rest back.
-async fn drain(shared: &Arc<Shared>, membership: Option<Membership>) -> ShutdownReport {
+async fn drain(shared: &Arc<Shared>, membership: Option<Membership>, retiring: JoinSet<()>) -> ShutdownReport {
     let (worker, mut keepers, receiver) = match membership {
         Some(Membership { worker, keepers, receiver }) => (Some(worker), keepers, Some(receiver)),
         None => (None, JoinSet::new(), None),
@@ -150,7 +174,7 @@ async fn drain(shared: &Arc<Shared>, membership: Option<Membership>) -> Shutdown
             () = &mut finished => break true,
             () = shared.deadline() => break false,
             Some(_) = keepers.join_next() => {
-                shared.running.lose();
+                worker.inspect(|worker| _ = shared.running.lose(*worker));
                 keepers.abort_all();
             }
         }
@@ -163,6 +187,7 @@ async fn drain(shared: &Arc<Shared>, membership: Option<Membership>) -> Shutdown
     if let Some(worker) = worker {
         leave(shared, worker, last).await;
     }
+    let _ = timeout_at(last, retiring.join_all()).await;
     ShutdownReport {
         finished: usize::try_from(ended - ended_before).unwrap_or(usize::MAX),
         given_back,

@@ -91,7 +91,7 @@ impl Shared {
 
     /// Gives back a job that was not begun.
     pub(super) fn give_back(&self, token: Token) {
-        self.running.expect_report();
+        self.running.expect_report(&token);
         self.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO, false);
     }
 

@@ -33,21 +33,14 @@ impl Linked {
         what: &str,
         effect: impl Future<Output = Result<T, Error>> + Send,
     ) -> Result<T, Error> {
-        let mut fate = self.fate();
-        fate.answer_is_lost &= self.may_lose_answers(what);
-        self.travel(what, fate.delay, true).await?;
+        let fate = self.fate();
+        self.travel(what, fate.delay).await?;
         if fate.is_lost {
             return Err(self.fails(what, "is lost"));
         }
         let answer = effect.await;
-        self.travel(what, fate.answer_delay, self.may_lose_answers(what)).await?;
+        self.travel(what, fate.answer_delay).await?;
         if fate.answer_is_lost { Err(self.fails(what, "has no answer")) } else { answer }
-    }
-
-    /// Whether a request may fail though it was carried out. A claim may not: nothing tells a worker of the jobs that
-    /// it holds but did not hear of, and its own heartbeat keeps them.
-    fn may_lose_answers(&self, what: &str) -> bool {
-        what != "claim"
     }
 
     fn fate(&self) -> Fate {
@@ -59,7 +52,7 @@ impl Linked {
         link.weather.request(&mut link.random)
     }
 
-    async fn travel(&self, what: &str, delay: Duration, may_fail: bool) -> Result<(), Error> {
+    async fn travel(&self, what: &str, delay: Duration) -> Result<(), Error> {
         if self.world.is_faultless {
             self.world.clock.sleep(delay).await;
         } else if !delay.is_zero() {
@@ -73,10 +66,8 @@ impl Linked {
         loop {
             match self.world.condition(self.number) {
                 Condition::Open => return Ok(()),
-                Condition::Refusing if may_fail => return Err(self.fails(what, "is refused")),
-                Condition::Refusing | Condition::Hanging | Condition::Stalled => {
-                    self.world.clock.sleep(Duration::from_millis(200)).await
-                }
+                Condition::Refusing => return Err(self.fails(what, "is refused")),
+                Condition::Hanging | Condition::Stalled => self.world.clock.sleep(Duration::from_millis(200)).await,
                 Condition::Dead => pending().await,
             }
         }

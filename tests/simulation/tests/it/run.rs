@@ -135,7 +135,9 @@ impl Run {
             builder = builder.queue(*queue, self.random.usize(1..4));
         }
         if self.random.u8(0..4) == 0 {
-            builder = builder.idle_after(Duration::from_millis(self.random.u64(0..5_000)));
+            // At once, or after a while.
+            let millis = self.random.u64(0..2) * self.random.u64(1..5_000);
+            builder = builder.idle_after(Duration::from_millis(millis));
         }
         self.world.tell(format_args!("#{number} is started"));
         match builder.start().await {

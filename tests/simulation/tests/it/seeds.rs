@@ -5,7 +5,7 @@ use std::env;
 use crate::run::{Ended, run};
 
 /// How many seeds the tests run together, where `SIDETASK_SIM_SEEDS` does not say it.
-const SEEDS: u64 = 2_000;
+const SEEDS: u64 = 1_500;
 /// Among how many tests they are divided, so that each has a core.
 const PARTS: u64 = 4;
 /// How much of a failed run is shown.
