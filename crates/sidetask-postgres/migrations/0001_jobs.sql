@@ -33,7 +33,9 @@ CREATE TABLE {s}.jobs (
     args             text     NOT NULL,
     output           text
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 2000,
-        autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 1);
+        autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 1,
+        -- Giving empty pages back takes a lock that holds up every claim, for pages that are filled again at once.
+        vacuum_truncate = false);
 
 -- What can be claimed, in the order of claiming. Jobs of the future stay out of it.
 CREATE INDEX jobs_available ON {s}.jobs (queue, priority, run_at, seq) WHERE state = 1;

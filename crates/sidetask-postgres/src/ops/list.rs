@@ -16,42 +16,51 @@ macro_rules! passes {
     };
 }
 
-/// Each table is read in the order of its ids and no further than the page, so that a long history costs nothing.
+/// Each table is read in the order of its ids and no further than the page, so that a long history costs nothing, and
+/// only where a job that passes can be in it.
 macro_rules! page {
-    ($also:literal) => {
+    ($of_jobs:literal, $of_history:literal) => {
         concat!(
             "SELECT * FROM (
                  (SELECT ",
             live!(),
             " FROM {s}.jobs ",
             passes!(),
-            " ORDER BY id DESC LIMIT $5) UNION ALL (SELECT ",
+            $of_jobs,
+            " AND $6 ORDER BY id DESC LIMIT $5) UNION ALL (SELECT ",
             ended!(),
             " FROM {s}.history ",
             passes!(),
-            $also,
-            " ORDER BY id DESC LIMIT $5)) AS both_of_them ORDER BY id DESC LIMIT $5"
+            $of_history,
+            " AND $7 ORDER BY id DESC LIMIT $5)) AS both_of_them ORDER BY id DESC LIMIT $5"
         )
     };
 }
 
-const TYPES: &[Type] = &[Type::UUID, Type::INT2_ARRAY, Type::TEXT, Type::TEXT, Type::INT8];
+const TYPES: &[Type] = &[Type::UUID, Type::INT2_ARRAY, Type::TEXT, Type::TEXT, Type::INT8, Type::BOOL, Type::BOOL];
 
-static LIST: Statement = Statement { text: page!(""), types: TYPES };
+static LIST: Statement = Statement { text: page!("", ""), types: TYPES };
 
-/// What did not complete has an index of its own: a few dead letters are not searched for among all that went well.
-static LIST_WITHOUT_COMPLETED: Statement = Statement { text: page!(" AND state <> 4"), types: TYPES };
+/// What people look for among many that are of no interest has an index: what did not complete, and what runs.
+static LIST_WITHOUT_COMPLETED: Statement = Statement { text: page!("", " AND state <> 4"), types: TYPES };
+static LIST_RUNNING: Statement = Statement { text: page!(" AND state = 2", ""), types: TYPES };
 
 pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Result<Vec<JobRecord>, Fault> {
-    let codes: Vec<i16> = filter.states.iter().map(|state| rows::code(*state)).collect();
-    let states = (!codes.is_empty()).then_some(codes);
-    let statement = match states {
-        Some(_) if !filter.states.contains(&State::Completed) => &LIST_WITHOUT_COMPLETED,
-        _ => &LIST,
+    let states = &filter.states;
+    let statement = match &**states {
+        [State::Running] => &LIST_RUNNING,
+        [] => &LIST,
+        _ if states.contains(&State::Completed) => &LIST,
+        _ => &LIST_WITHOUT_COMPLETED,
     };
+    let is_any = states.is_empty();
+    let may_live = is_any || states.iter().any(|state| !state.is_final());
+    let may_have_ended = is_any || states.iter().any(|state| state.is_final());
+    let codes: Option<Vec<i16>> = (!is_any).then(|| states.iter().copied().map(rows::code).collect());
     let after: Option<Uuid> = page.after.as_ref().map(rows::job_uuid);
     let limit = i64::try_from(page.limit.clamp(1, Page::MOST)).unwrap_or(i64::MAX);
-    let found = database.read(statement, &[&after, &states, &filter.queue, &filter.kind, &limit]).await?;
+    let (queue, kind) = (&filter.queue, &filter.kind);
+    let found = database.read(statement, &[&after, &codes, queue, kind, &limit, &may_live, &may_have_ended]).await?;
     match &filter.queue {
         Some(queue) if found.is_empty() => check_seen(database, queue).await?,
         _ => {}
