@@ -2,7 +2,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rustix::process::Signal;
 
 use crate::victim::{Database, Victim, wait_until};
 
@@ -49,9 +48,9 @@ fn no_tick_is_lost_or_doubled_where_workers_are_killed_and_stopped() {
             others.swap_remove(at).kill();
             others.push(start(&path));
         } else {
-            others[at].signal(Signal::STOP);
+            others[at].stop();
             thread::sleep(Duration::from_millis(random.u64(1..500)));
-            others[at].signal(Signal::CONT);
+            others[at].go_on();
         }
     }
     for victim in others.into_iter().chain([steady]) {
