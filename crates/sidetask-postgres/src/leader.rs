@@ -49,6 +49,12 @@ impl Leader {
     /// How long leading lasts. A process that dies is replaced after so long.
     pub(crate) const LEASE: Duration = Duration::from_secs(10);
 
+    /// Whether a lease is neither so short that its holder loses it while it lives, nor so long that it passes for one
+    /// from before the database's clock was set back.
+    pub(crate) fn is_fit(lease: Duration) -> bool {
+        lease >= Duration::from_millis(100) && lease < Duration::from_secs(15)
+    }
+
     pub(crate) fn new(lease: Duration) -> Self {
         let workers = Mutex::new(HashSet::new());
         Self { me: Uuid::from_u128(fastrand::u128(..)), lease, known: Mutex::new(Known::Nothing), workers }
@@ -57,7 +63,7 @@ impl Leader {
     /// Leads on, or begins to where nobody does. Asks the database now and then only.
     pub(crate) async fn lead(&self, database: &Database, clock: &dyn Clock) -> Result<Turn, Fault> {
         let asked = clock.elapsed();
-        let led = match self.known() {
+        let led = match self.known(database) {
             Known::Mine { since } if asked < since.saturating_add(self.lease / 3) => {
                 return Ok(Turn::Mine { won: false });
             }
@@ -82,7 +88,7 @@ impl Leader {
     /// Whose turn it is, with nothing changed: where nobody leads it is everybody's.
     pub(crate) async fn turn(&self, database: &Database, clock: &dyn Clock) -> Result<Turn, Fault> {
         let asked = clock.elapsed();
-        match self.known() {
+        match self.known(database) {
             Known::Mine { since } if asked < since.saturating_add(self.lease) => return Ok(Turn::Mine { won: false }),
             Known::Others { until } if asked < until => return Ok(Turn::Others(until - asked)),
             _ => {}
@@ -106,23 +112,28 @@ impl Leader {
         self.workers.lock().unwrap_or_else(PoisonError::into_inner).insert(worker);
     }
 
-    /// Takes note that a worker is not here any more. True where it was the last one of a store that may lead.
+    /// Takes note that a worker is not here any more. True where it was the last one.
     pub(crate) fn left(&self, worker: WorkerId) -> bool {
         let mut workers = self.workers.lock().unwrap_or_else(PoisonError::into_inner);
-        workers.remove(&worker) && workers.is_empty() && matches!(self.known(), Known::Mine { .. })
+        workers.remove(&worker) && workers.is_empty()
     }
 
-    /// Lets another lead at once.
+    /// Lets another lead at once, and tells the others.
     pub(crate) async fn resign(&self, database: &Database) -> Result<(), Fault> {
-        if matches!(self.known(), Known::Mine { .. }) {
+        if matches!(self.known(database), Known::Mine { .. }) {
             self.know(Known::Nothing);
-            database.query(&RESIGN, &[&self.me]).await?;
+            let announcer = &database.announcer;
+            database.query(&RESIGN, &[&self.me, &announcer.channel, &announcer.resignation()]).await?;
         }
         Ok(())
     }
 
-    fn known(&self) -> Known {
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn known(&self, database: &Database) -> Known {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if database.announcer.is_leaderless() && matches!(*known, Known::Others { .. }) {
+            *known = Known::Nothing;
+        }
+        *known
     }
 
     fn know(&self, known: Known) {
@@ -156,4 +167,8 @@ static LEAD: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::INT8],
 };
 
-static RESIGN: Statement = Statement { text: "DELETE FROM {s}.leader WHERE holder = $1", types: &[Type::UUID] };
+static RESIGN: Statement = Statement {
+    text: "WITH gone AS (DELETE FROM {s}.leader WHERE holder = $1 RETURNING holder)
+           SELECT pg_notify($2, $3) FROM gone",
+    types: &[Type::UUID, Type::TEXT, Type::TEXT],
+};

@@ -1,6 +1,7 @@
 //! What a change is to others: events in this process, notifications to other processes.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -67,7 +68,7 @@ impl News {
 }
 
 /// Tells others of changes, by `<tag> <letter>..`: `a` and a queue in which a job became available, `d` for something due
-/// at another time, `s` for jobs that ended or reported progress, `c` and a job that is asked to stop. Any other letter
+/// at another time, `l` where nobody leads any more, `s` for jobs that ended or reported progress, `c` and a job that is asked to stop. Any other letter
 /// says that something changed.
 #[derive(Debug)]
 pub(crate) struct Announcer {
@@ -80,12 +81,16 @@ pub(crate) struct Announcer {
     later: Option<Arc<Later>>,
     /// What this process knows of its workers' claims, which changes with what becomes available.
     pub(crate) holders: Holders,
+    /// Whether it was heard that nobody leads, and not asked for since.
+    leaderless: AtomicBool,
 }
 
 pub(crate) static NOTIFY: Statement = Statement {
     text: "SELECT pg_notify($1, payload) FROM unnest($2) AS payload",
     types: &[Type::TEXT, Type::TEXT_ARRAY],
 };
+
+const LEADERLESS: &str = "l";
 
 /// How many jobs that are asked to stop are named in one transaction. Of more it is said that something changed.
 const NAMED: usize = 64;
@@ -95,14 +100,15 @@ impl Announcer {
     pub(crate) fn new(schema: &str, pool: Pool, limit: Duration) -> Self {
         let channel = format!("sidetask.{schema}");
         let later = Some(Arc::new(Later::new(channel.clone(), pool, limit)));
-        Self { channel, tag: tag(), publisher: Publisher::new(), later, holders: Holders::default() }
+        let (publisher, holders) = (Publisher::new(), Holders::default());
+        Self { channel, tag: tag(), publisher, later, holders, leaderless: AtomicBool::new(false) }
     }
 
     /// Tells others of changes in transactions of users, of whose commit nobody here learns: nothing is said later, and
     /// this store hears it as others do, with the commit. What is published reaches nobody.
     pub(crate) fn for_user(&self) -> Self {
-        let (channel, holders) = (self.channel.clone(), Holders::default());
-        Self { channel, tag: tag(), publisher: Publisher::new(), later: None, holders }
+        let (channel, publisher, holders) = (self.channel.clone(), Publisher::new(), Holders::default());
+        Self { channel, tag: tag(), publisher, later: None, holders, leaderless: AtomicBool::new(false) }
     }
 
     /// The notifications to send with a change, whose transaction may still fail. The rest is said later, after the news
@@ -167,8 +173,19 @@ impl Announcer {
     pub(crate) fn heard(&self, payload: &str) {
         let (tag, what) = payload.split_once(' ').unwrap_or(("", payload));
         if tag != self.tag {
+            self.leaderless.fetch_or(what == LEADERLESS, Ordering::Relaxed);
             self.publisher.publish(vec![event(what)]);
         }
+    }
+
+    /// What a store says that leads no more.
+    pub(crate) fn resignation(&self) -> String {
+        format!("{} {LEADERLESS}", self.tag)
+    }
+
+    /// Whether another said so since this was asked last.
+    pub(crate) fn is_leaderless(&self) -> bool {
+        self.leaderless.swap(false, Ordering::Relaxed)
     }
 
     /// Tells this process that it may have missed something.
@@ -188,7 +205,8 @@ fn event(what: &str) -> Event {
     let mut letters = what.chars();
     match (letters.next(), letters.as_str()) {
         (Some('a'), queue) if !queue.is_empty() => Event::Available { queue: queue.into() },
-        (Some('d'), "") => Event::Scheduled,
+        // Whoever waits for the leader to be gone has promotion to do.
+        (Some('d' | 'l'), "") => Event::Scheduled,
         (Some('s'), "") => Event::Settled,
         (Some('c'), id) => id.parse().map_or(Event::Changed, |id| Event::CancelRequested { id }),
         _ => Event::Changed,
@@ -209,6 +227,7 @@ mod tests {
         let table = [
             ("amail box", Event::Available { queue: "mail box".into() }),
             ("d", Event::Scheduled),
+            ("l", Event::Scheduled),
             ("s", Event::Settled),
             ("c019a5c2e-7d31-7cc0-8a5e-0242ac120002", Event::CancelRequested { id }),
             ("c1", Event::Changed),

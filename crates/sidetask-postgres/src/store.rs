@@ -67,10 +67,10 @@ impl PostgresStore {
         };
         let inner = Inner {
             database,
+            leader: Leader::new(options.leader_lease),
             options,
             clock,
             ids: IdSource::new(),
-            leader: Leader::new(Leader::LEASE),
             plain: Gather::new(Way::Plain),
             named: Gather::new(Way::Named),
             storing: Line::default(),

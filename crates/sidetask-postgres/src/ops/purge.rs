@@ -23,7 +23,7 @@ static PURGE: Statement = Statement {
                RETURNING history.id, queue, kind, key, named),
            freed AS (
                DELETE FROM {s}.names USING purged
-               WHERE purged.named AND names.kind = purged.kind AND names.key = purged.key AND names.id = purged.id),
+               WHERE names.kind = purged.kind AND names.key = purged.key AND names.id = purged.id),
            forgotten AS (
                DELETE FROM {s}.names USING purged
                WHERE purged.named AND names.kind = '' AND names.key = purged.id::text AND names.id = purged.id),

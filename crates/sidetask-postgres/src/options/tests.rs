@@ -31,7 +31,7 @@ fn every_option_is_read() {
          pooler=transaction&listen=false&sslmode=verify-full&sslrootcert=%2Fetc%2Fca.pem&application_name=my%20app&\
          options=-c%20work_mem%3D16MB&target_session_attrs=read-write&channel_binding=require&keepalives=0&\
          keepalives_idle=1m&keepalives_interval=5&keepalives_retries=9&tcp_user_timeout=1500&load_balance_hosts=random&\
-         sslnegotiation=direct&hostaddr=10.0.0.1&port=7&user=v&password=q&dbname=e",
+         sslnegotiation=direct&leader_lease=3s&hostaddr=10.0.0.1&port=7&user=v&password=q&dbname=e",
     )
     .unwrap();
     assert_eq!((&*options.schema, options.max_connections), ("jobs_1", 3));
@@ -40,6 +40,7 @@ fn every_option_is_read() {
         (Duration::from_millis(250), Duration::from_secs(60))
     );
     assert!(!options.migrate && !options.listen && options.pooler == Pooler::Transaction);
+    assert_eq!(options.leader_lease, Duration::from_secs(3));
     assert_eq!(options.tls.mode, SslMode::VerifyFull);
     assert_eq!(options.tls.root_cert.as_deref(), Some(std::path::Path::new("/etc/ca.pem")));
     let config = &options.config;
@@ -109,10 +110,11 @@ fn no_password_is_ever_shown() {
 #[test]
 fn settings_of_the_builder_are_checked_together() {
     let options = parse("").unwrap().schema("A").max_connections(0).acquire_timeout(Duration::ZERO);
-    let faults = options.statement_timeout(Duration::from_micros(1)).connect_timeout(Duration::ZERO).faults();
+    let options = options.statement_timeout(Duration::from_micros(1)).connect_timeout(Duration::ZERO);
+    let faults = options.leader_lease(Duration::from_secs(15)).faults();
     let faults = faults.join("; ");
-    for part in ["`A`", "`max_connections`", "`acquire_timeout`", "`statement_timeout`", "`connect_timeout`"] {
-        assert!(faults.contains(part), "{part}: {faults}");
+    for name in ["A", "max_connections", "acquire_timeout", "statement_timeout", "connect_timeout", "leader_lease"] {
+        assert!(faults.contains(&format!("`{name}`")), "{name}: {faults}");
     }
     assert_eq!(PostgresOptions::from_config(Config::new()).faults().len(), 1);
 }

@@ -33,6 +33,7 @@ const OURS: &[&str] = &[
     "connect_timeout",
     "keepalives_idle",
     "keepalives_interval",
+    "leader_lease",
     "listen",
     "max_connections",
     "migrate",
@@ -61,6 +62,7 @@ impl PostgresOptions {
     /// | `migrate` | [`migrate`](Self::migrate): `true` or `false` | `true` |
     /// | `pooler` | [`pooler`](Self::pooler): `none` or `transaction` | `none` |
     /// | `listen` | [`listen`](Self::listen): `true` or `false` | `true` |
+    /// | `leader_lease` | [`leader_lease`](Self::leader_lease) | `10s` |
     /// | `sslmode` | [`ssl_mode`](Self::ssl_mode): `disable`, `prefer`, `require`, `verify-ca` or `verify-full` | `prefer` |
     /// | `sslrootcert` | [`ssl_root_cert`](Self::ssl_root_cert): a path, or `system` for those that the machine trusts, which asks for `verify-full` | |
     /// | `sslnegotiation` | `postgres`, or `direct` for a server from version 17 on, which saves a round trip | `postgres` |
@@ -119,6 +121,7 @@ impl PostgresOptions {
             "max_connections" => self.max_connections = at_least_1(name, value)?,
             "acquire_timeout" => self.acquire_timeout = not_zero(name, value, None)?,
             "connect_timeout" => _ = self.config.connect_timeout(not_zero(name, value, Some("s"))?),
+            "leader_lease" => self.leader_lease = not_zero(name, value, None)?,
             "statement_timeout" => self.statement_timeout = not_zero(name, value, None)?,
             "tcp_user_timeout" => _ = self.config.tcp_user_timeout(duration(name, value, Some("ms"))?),
             "keepalives_idle" => {

@@ -60,6 +60,11 @@ impl Schema {
     }
 }
 
+/// Bounds a wait for something that must come.
+pub(crate) async fn within<F: Future>(wait: F) -> F::Output {
+    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it is over within a minute")
+}
+
 pub(crate) fn work() -> NewJob {
     new_job(KIND)
 }

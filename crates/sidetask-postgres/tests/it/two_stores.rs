@@ -8,11 +8,7 @@ use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Change, Finish, JobId, Progress, ProgressUpdate, Purge, State, Store, Verdict};
 use tokio::task::JoinSet;
 
-use crate::shared::{KIND, SECOND, Schema, claim, done, enqueue, finish, work};
-
-async fn within<F: Future>(wait: F) -> F::Output {
-    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("it is over within a minute")
-}
+use crate::shared::{KIND, SECOND, Schema, claim, done, enqueue, finish, within, work};
 
 fn works(number: usize) -> Vec<sidetask_core::NewJob> {
     (0..number).map(|_| work()).collect()
