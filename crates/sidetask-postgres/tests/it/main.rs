@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod conformance;
+mod lanes;
 mod leader;
 mod shared;
 mod transaction;

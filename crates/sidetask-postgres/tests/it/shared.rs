@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Claim, Claimed, Clock, Finish, IdSource, JobId, Joining, Json, Kinds, NewJob, Store, Token, Verdict, Want, WorkerId,
+    Claim, Claimed, Clock, Error, Finish, IdSource, JobId, Joining, Json, Kinds, NewJob, Store, Token, Verdict, Want,
+    WorkerId,
 };
 use sidetask_postgres::tokio_postgres::{Client, NoTls};
 use sidetask_postgres::{PostgresOptions, PostgresStore};
@@ -73,9 +74,18 @@ pub(crate) async fn enqueue(store: &PostgresStore, jobs: Vec<NewJob>) -> Vec<Job
     store.enqueue(jobs).await.unwrap().into_iter().map(|enqueued| enqueued.id).collect()
 }
 
-pub(crate) async fn claim(store: &PostgresStore, worker: WorkerId, kind: &str, limit: usize) -> Vec<Claimed> {
+pub(crate) async fn try_claim(
+    store: &PostgresStore,
+    worker: WorkerId,
+    kind: &str,
+    limit: usize,
+) -> Result<Vec<Claimed>, Error> {
     let wants = vec![Want { queue: QUEUE.to_owned(), limit }];
-    store.claim(Claim { worker, kinds: Kinds::from_iter([kind]), wants }).await.unwrap()
+    store.claim(Claim { worker, kinds: Kinds::from_iter([kind]), wants }).await
+}
+
+pub(crate) async fn claim(store: &PostgresStore, worker: WorkerId, kind: &str, limit: usize) -> Vec<Claimed> {
+    try_claim(store, worker, kind, limit).await.unwrap()
 }
 
 pub(crate) fn done(token: Token) -> Finish {

@@ -8,7 +8,7 @@ use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Change, Finish, JobId, Progress, ProgressUpdate, Purge, State, Store, Verdict};
 use tokio::task::JoinSet;
 
-use crate::shared::{KIND, SECOND, Schema, claim, done, enqueue, finish, within, work};
+use crate::shared::{KIND, SECOND, Schema, claim, done, enqueue, finish, try_claim, within, work};
 
 fn works(number: usize) -> Vec<sidetask_core::NewJob> {
     (0..number).map(|_| work()).collect()
@@ -130,9 +130,7 @@ async fn a_worker_that_leaves_while_it_claims_keeps_no_job() {
     for _ in 0..30 {
         let worker = schema.join(&one).await;
         let claim = async {
-            let wants = vec![sidetask_core::Want { queue: "default".to_owned(), limit: 5 }];
-            let kinds = sidetask_core::Kinds::from_iter([KIND]);
-            let claimed = one.claim(sidetask_core::Claim { worker, kinds, wants }).await;
+            let claimed = try_claim(&one, worker, KIND, 5).await;
             assert!(claimed.is_ok() || claimed.unwrap_err().is_lease_lost());
         };
         let (_, left) = tokio::join!(claim, two.leave(worker));
