@@ -86,14 +86,14 @@ impl Database {
             if self.fixed_clock.is_some() || !self.clock.is_stale() {
                 return Ok(session);
             }
-            match self.hear_time_on(&session).await {
-                Ok(()) => return Ok(session),
-                Err(fault) if fault.is_lost() => drop(Object::take(session)),
-                Err(fault) => {
-                    let failed = Err(fault);
-                    self.put_back(session, &failed);
-                    return failed;
-                }
+            let heard = self.hear_time_on(&session).await;
+            if heard.is_ok() {
+                return Ok(session);
+            }
+            self.put_back(session, &heard);
+            match heard {
+                Err(fault) if !fault.is_lost() => return Err(fault),
+                _ => {}
             }
         }
         self.open_in_time().await
@@ -227,9 +227,11 @@ impl Database {
 
     /// Gives a connection back, unless it is of no use any more.
     pub(crate) fn put_back<T>(&self, session: Object, done: &Result<T, Fault>) {
-        if matches!(done, Err(Fault::TimedOut(_))) {
+        if let Err(fault) = done
+            && (fault.is_lost() || matches!(fault, Fault::TimedOut(_)))
+        {
             drop(Object::take(session));
-            // What silenced this one has likely silenced them all, and each would cost somebody as long a wait.
+            // What ended or silenced this one has likely done so to all, and each would fail somebody.
             self.pool.retain(|_, _| false);
         }
     }

@@ -226,6 +226,9 @@ fn unanswered(place: &str, error: &tokio_postgres::Error, cause: String) -> Erro
         ("error performing TLS handshake", None) => {
             Error::refused(format!("PostgreSQL at {place} offers no encryption, which this `sslmode` asks for"), cause)
         }
+        ("authentication error" | "invalid configuration", _) if cause.contains("password missing") => {
+            Error::refused(format!("PostgreSQL at {place} asks for a password, and the URL has none"), cause)
+        }
         ("authentication error", _) => Error::refused(
             format!(
                 "PostgreSQL at {place} asks for a proof that cannot be given: look at user, password and `sslmode`"

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod lanes;
+mod connect;
 mod leader;
 mod shared;
 mod transaction;
