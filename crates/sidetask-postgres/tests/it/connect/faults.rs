@@ -49,7 +49,9 @@ async fn a_transaction_that_lost_its_connection_before_its_commit_is_repeated() 
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = $1";
     until("the lock is waited for", async || observer.query_one(waits, &[&name]).await.unwrap().get::<_, i64>(0) > 0)
         .await;
-    assert_eq!(terminate(&observer, &name).await, 1);
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                     WHERE wait_event_type = 'Lock' AND application_name = $1";
+    assert_eq!(observer.execute(terminate, &[&name]).await.unwrap(), 1);
     admin.batch_execute("COMMIT").await.unwrap();
     assert_eq!(cancelling.await.unwrap().unwrap(), [Some(State::Cancelled)]);
 }

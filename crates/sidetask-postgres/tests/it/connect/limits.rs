@@ -1,5 +1,6 @@
 //! Waits that end.
 
+use sidetask_core::Change;
 use sidetask_postgres_local::{schema, url};
 use sidetask_testing::faults::Proxy;
 
@@ -28,23 +29,21 @@ async fn a_pool_that_is_used_up_says_so_in_time() {
     let (name, url) = (schema(), url());
     let more = format!("schema={name}&max_connections=1&acquire_timeout=300ms");
     let store = open(&url, &more).await;
+    let job = store.enqueue(vec![new_job("test.connect")]).await.unwrap().remove(0).id;
+    let cancel = move |store: PostgresStore| async move { store.change(vec![job], Change::Cancel).await };
     let admin = connect(&url).await;
     admin.batch_execute(&format!("BEGIN; LOCK {name}.jobs IN ACCESS EXCLUSIVE MODE")).await.unwrap();
-    let held = tokio::spawn({
-        let store = store.clone();
-        async move { enqueue(&store).await }
-    });
+    let held = tokio::spawn(cancel(store.clone()));
     let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%' || $1 || '%'";
     let observer = connect(&url).await;
     until("the lock is waited for", async || observer.query_one(waits, &[&name]).await.unwrap().get::<_, i64>(0) > 0)
         .await;
     let began = Instant::now();
-    let error = enqueue(&store).await.unwrap_err();
+    let error = cancel(store).await.unwrap_err();
     assert!(error.is_busy() && error.to_string().contains("`max_connections`"), "{error}");
     assert!(began.elapsed() < PATIENCE);
     admin.batch_execute("COMMIT").await.unwrap();
-    held.await.unwrap().unwrap();
-    assert_eq!(available(&store).await, 1);
+    assert_eq!(held.await.unwrap().unwrap(), [Some(State::Cancelled)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
