@@ -28,7 +28,7 @@
 //! | have jobs stored again and again, by the clock | [`WorkerBuilder::schedule`], [`Schedule`] |
 //! | send jobs to where others run them, such as AWS Lambda | [`Call::to`], [`Client::enqueue_each`], and the crate `sidetask-aws` |
 //! | call a service no more often than it allows | [`RateLimit`], [`Task::rate_limit`] |
-//! | store a job in a transaction of your own | module `sqlite`, module `postgres` |
+//! | store a job in a transaction of your own, or complete one | module `sqlite`, module `postgres` |
 //! | find async code that blocks its thread | [`stall`] |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
 //! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
@@ -37,7 +37,7 @@
 //! Jobs are run at least once. A client, its jobs' handles and its worker need a tokio runtime with time enabled.
 //!
 //! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Feature `postgres` adds `postgres:`
-//! stores and the module `postgres`. Without both there is `memory:`.
+//! stores and the module `postgres`, feature `sqlx` to that the transactions of sqlx. Without both there is `memory:`.
 //! Feature `cron` adds schedules by cron expressions in time zones.
 
 mod blocking;
