@@ -4,6 +4,7 @@ use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Json, State, Timestamp, Token, Verdict};
 use tokio_postgres::types::Type;
 
+use super::lane::lane_key;
 use super::settle::{Held, Settlement, held};
 use crate::database::Work;
 use crate::error::Fault;
@@ -11,10 +12,18 @@ use crate::news::News;
 use crate::rows;
 use crate::statement::Statement;
 
-/// Whoever would take the job away waits until the transaction ends, or
-/// goes past it.
+/// Whoever would take the job away waits until the transaction ends, or goes past it. Its lane is locked first, as
+/// everywhere, so that no two wait for each other.
 static LOCK: Statement = Statement {
-    text: concat!("SELECT ", held!(), ", {now} FROM {s}.jobs WHERE id = $2 FOR UPDATE"),
+    text: concat!(
+        "WITH locked AS MATERIALIZED (
+             SELECT pg_advisory_xact_lock(",
+        lane_key!(),
+        ") FROM {s}.jobs WHERE id = $2 AND lane IS NOT NULL)
+         SELECT ",
+        held!(),
+        ", {now} FROM (SELECT count(*) FROM locked) AS first, {s}.jobs WHERE id = $2 FOR UPDATE OF jobs"
+    ),
     types: &[Type::INT8, Type::UUID],
 };
 

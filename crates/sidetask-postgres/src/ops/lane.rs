@@ -17,21 +17,36 @@ use crate::news::News;
 use crate::rows;
 use crate::statement::Statement;
 
+/// What is locked for a lane.
+macro_rules! lane_key {
+    () => {
+        "hashtextextended('{s}.' || lane, 0)"
+    };
+}
+
+pub(crate) use lane_key;
+
 /// In the order of the keys, which is the same for everybody.
 static LOCK: Statement = Statement {
-    text: "SELECT count(pg_advisory_xact_lock(key)) FROM (
-               SELECT hashtextextended('{s}.' || lane, 0) AS key FROM unnest($1) AS lane ORDER BY 1) AS keys",
+    text: concat!(
+        "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT ",
+        lane_key!(),
+        " AS key FROM unnest($1) AS lane ORDER BY 1) AS keys"
+    ),
     types: &[Type::TEXT_ARRAY],
 };
 
 /// The lane of a job never changes, so that it is known before the job is locked.
 static LOCK_OF: Statement = Statement {
-    text: "SELECT count(pg_advisory_xact_lock(key)) FROM (
-               SELECT DISTINCT hashtextextended('{s}.' || lane, 0) AS key FROM (
-                   SELECT lane FROM {s}.jobs WHERE id = ANY($1) AND lane IS NOT NULL
-                   UNION ALL
-                   SELECT lane FROM {s}.history WHERE id = ANY($1) AND lane IS NOT NULL) AS lanes
-               ORDER BY 1) AS keys",
+    text: concat!(
+        "SELECT count(pg_advisory_xact_lock(key)) FROM (SELECT DISTINCT ",
+        lane_key!(),
+        " AS key FROM (
+             SELECT lane FROM {s}.jobs WHERE id = ANY($1) AND lane IS NOT NULL
+             UNION ALL
+             SELECT lane FROM {s}.history WHERE id = ANY($1) AND lane IS NOT NULL) AS lanes
+         ORDER BY 1) AS keys"
+    ),
     types: &[Type::UUID_ARRAY],
 };
 

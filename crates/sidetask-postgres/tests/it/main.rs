@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod conformance;
-mod lanes;
 mod connect;
+mod lanes;
 mod leader;
 mod shared;
 mod transaction;
