@@ -21,6 +21,11 @@ use crate::teller::Teller;
 use crate::{Pooler, PostgresOptions, schema};
 
 /// Keeps jobs in PostgreSQL. Cheap to clone; all clones are one store.
+///
+/// Services with different tasks may share a schema: each claims the kinds that it knows. One of all processes promotes
+/// due jobs and rescues those of lost workers for everybody, of whatever kind they are; when it ends or dies another takes
+/// its place, see [`leader_lease`](PostgresOptions::leader_lease). Ended jobs are purged by each worker as its own
+/// retention says, so that of several that differ the shortest counts for all of the schema.
 #[derive(Clone)]
 pub struct PostgresStore(pub(crate) Arc<Inner>);
 

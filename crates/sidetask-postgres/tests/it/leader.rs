@@ -99,6 +99,24 @@ async fn a_leader_that_closes_or_has_no_worker_left_makes_room_at_once() {
 }
 
 #[tokio::test]
+async fn leading_lasts_a_lease_by_the_databases_clock() {
+    let schema = Schema::new();
+    let options = || schema.options().leader_lease(Duration::from_millis(400));
+    let (leader, other) = (options().open().await.unwrap(), options().open().await.unwrap());
+    leader.rescue(10).await.unwrap();
+    enqueue(&leader, vec![later(Duration::from_millis(1))]).await;
+    let until_it_leads = async {
+        loop {
+            match other.promote(10).await.unwrap() {
+                Promoted { moved: 0, next_in } => tokio::time::sleep(next_in.unwrap()).await,
+                promoted => return promoted.moved,
+            }
+        }
+    };
+    assert_eq!(within(until_it_leads).await, 1);
+}
+
+#[tokio::test]
 async fn others_hear_that_nobody_leads() {
     let schema = Schema::new();
     let (leader, other) = (schema.open().await, schema.open().await);

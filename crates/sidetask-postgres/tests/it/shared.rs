@@ -30,10 +30,12 @@ impl Schema {
 
     /// A store as another process has it: it knows nothing of those that were opened before.
     pub(crate) async fn open(&self) -> PostgresStore {
-        let url = sidetask_postgres_local::url();
-        let joint = if url.contains('?') { '&' } else { '?' };
-        let options = PostgresOptions::from_url(&format!("{url}{joint}schema={}", self.name)).unwrap();
-        options.clock(Arc::new(self.clock.clone())).open().await.unwrap()
+        self.options().clock(Arc::new(self.clock.clone())).open().await.unwrap()
+    }
+
+    /// Options of a store that reads the database's clock.
+    pub(crate) fn options(&self) -> PostgresOptions {
+        PostgresOptions::from_url(&sidetask_postgres_local::url()).unwrap().schema(&self.name)
     }
 
     /// A connection of its own, for statements in whose text `{s}` stands for the schema.
