@@ -198,7 +198,9 @@ impl<T> Call<T> {
         self
     }
 
-    /// Runs it at this time, or at once where that is past.
+    /// Runs it at this time, or at once where that is past. The time is what this machine's clock, or whoever made it,
+    /// says; the store compares it with its own, PostgreSQL with the server's. Where the two may differ, a
+    /// [`delay`](Self::delay) is safer.
     pub fn at(mut self, time: SystemTime) -> Self {
         self.when = When::At(time.into());
         self

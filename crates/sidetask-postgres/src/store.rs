@@ -233,11 +233,12 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            let Inner { database, listener, plain, named, storing, working, .. } = &*self.0;
+            let Inner { database, listener, plain, named, storing, working, teller, .. } = &*self.0;
             listener.stop();
             plain.idle().await;
             named.idle().await;
             self.0.resign().await;
+            teller.idle().await;
             storing.close().await;
             working.close().await;
             database.announcer.flush().await;

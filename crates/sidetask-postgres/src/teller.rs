@@ -51,6 +51,13 @@ impl Teller {
         }
     }
 
+    /// Waits until everything was told, which takes no longer than statements may.
+    pub(crate) async fn idle(&self) {
+        while self.state.lock().unwrap_or_else(PoisonError::into_inner).is_telling {
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     fn take(&self) -> Option<Vec<String>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let payloads = std::mem::take(&mut state.payloads);

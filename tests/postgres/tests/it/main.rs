@@ -2,5 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
+mod hearing;
 mod proxy;
 mod shared;
