@@ -1,6 +1,7 @@
 //! A web service that answers at once and sends the welcome e-mail afterwards.
 //!
-//! `cargo run --release --example signup -- [--port 8080] [--database FILE] [--concurrency 10] [--task-ms 20]`
+//! `cargo run --release --example signup -- [--port 8080] [--database FILE] [--concurrency 10] [--task-ms 20]`, and with
+//! `--features postgres` on PostgreSQL: `--database postgres://..`
 
 #![expect(clippy::print_stdout, reason = "it tells the person who started it where to look")]
 
@@ -23,7 +24,7 @@ struct Options {
     /// The port to listen on, on this machine only. 0 takes a free one.
     #[arg(long, default_value_t = 8080)]
     port: u16,
-    /// The file that keeps the jobs, or a URL such as `memory:`.
+    /// The file that keeps the jobs, or a URL such as `memory:` or `postgres://localhost/app`.
     #[arg(long, default_value = "signup.db")]
     database: String,
     /// How many e-mails are sent at once.

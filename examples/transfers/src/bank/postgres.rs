@@ -19,7 +19,7 @@ impl Postgres {
     pub(super) async fn found(&self, accounts: i64) -> anyhow::Result<()> {
         let client = self.0.get().await?;
         client.batch_execute(TABLES).await?;
-        let open = "INSERT INTO accounts SELECT id, $2 FROM generate_series(0::bigint, $1 - 1) AS id
+        let open = "INSERT INTO accounts SELECT id, $2 FROM generate_series(0, $1::bigint - 1) AS id
              ON CONFLICT (id) DO NOTHING";
         client.execute(open, &[&accounts, &CENTS]).await?;
         Ok(())

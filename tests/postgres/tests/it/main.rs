@@ -5,3 +5,5 @@
 mod hearing;
 mod proxy;
 mod shared;
+mod signup;
+mod transfers;
