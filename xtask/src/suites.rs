@@ -17,7 +17,7 @@ fn set_up() -> Vec<Step> {
 fn suites() -> Vec<Step> {
     vec![
         // Nextest runs no documentation tests.
-        Step::cargo("doc tests", &["test", "--doc", "--workspace", "--features", "sidetask/postgres"]),
+        Step::cargo("doc tests", &["test", "--doc", "--workspace", "--features", "sidetask/sqlx"]),
         // What the facade says where a store is not built in. All that follows has every store.
         Step::cargo(
             "tests, no features",
@@ -27,10 +27,10 @@ fn suites() -> Vec<Step> {
             // Each test is a process of its own, and servers take seconds to start.
             let (_moto, endpoint) = aws::Moto::start()?;
             let postgres = postgres::start()?;
-            eprintln!("==> tests: cargo nextest run --workspace --features sidetask/postgres");
+            eprintln!("==> tests: cargo nextest run --workspace --features sidetask/sqlx");
             let mut nextest = cargo();
             nextest
-                .args(["nextest", "run", "--workspace", "--features", "sidetask/postgres"])
+                .args(["nextest", "run", "--workspace", "--features", "sidetask/sqlx"])
                 .env("SIDETASK_TEST_MOTO", endpoint);
             succeed(nextest.envs(postgres.as_ref().map(postgres::variable)))?;
             Ok("all passed".to_owned())

@@ -10,7 +10,7 @@ use sidetask_postgres::tokio_postgres::Client;
 use sidetask_postgres::{CompleteIn, PostgresOptions, PostgresStore, Transaction};
 use sidetask_testing::ManualClock;
 
-use super::connection;
+use super::{connection, soon};
 
 const LEASE: Duration = Duration::from_secs(15);
 
@@ -20,10 +20,11 @@ pub(super) struct Kit {
     clock: ManualClock,
 }
 
+/// One that hears nothing of other processes, so that what is heard here was said here.
 pub(super) async fn kit() -> Kit {
     let clock = ManualClock::default();
     let options = PostgresOptions::from_url(&sidetask_postgres_local::fresh_url()).unwrap();
-    let store = options.clock(Arc::new(clock.clone())).open().await.unwrap();
+    let store = options.listen(false).clock(Arc::new(clock.clone())).open().await.unwrap();
     let client = connection().await;
     client.batch_execute("CREATE TEMPORARY TABLE ledger (cents bigint)").await.unwrap();
     Kit { store, client, clock }
@@ -36,7 +37,7 @@ impl Kit {
         self.claim().await.expect("the job can be claimed")
     }
 
-    async fn claim(&self) -> Option<Context> {
+    pub(super) async fn claim(&self) -> Option<Context> {
         let worker = WorkerId::from_bytes(fastrand::u128(..).to_be_bytes());
         self.store.join(Joining { worker, name: "w".to_owned(), lease: LEASE }).await.unwrap();
         let wants = vec![Want { queue: "default".to_owned(), limit: 1 }];
@@ -104,8 +105,8 @@ async fn the_report_that_follows_counts_only_where_nothing_was_committed() {
         assert_eq!(kit.store.finish(vec![finish]).await.unwrap(), [verdict]);
         assert_eq!(state(&kit.store, &cx).await, after);
         if commits {
-            let hears = async { while !events.next().await.unwrap().contains(&Event::Settled) {} };
-            tokio::time::timeout(LEASE, hears).await.expect("those who wait here do not hear of it");
+            let heard = async { while !events.next().await.unwrap().contains(&Event::Settled) {} };
+            soon(heard).await;
         }
     }
 }
@@ -165,6 +166,20 @@ async fn a_cancelled_job_is_refused_and_left_as_it_is() {
     // Even where the error is not heeded.
     tx.commit().await.unwrap();
     assert_eq!(state(&kit.store, &cx).await, State::Running);
+}
+
+#[tokio::test]
+async fn the_next_of_a_lane_is_let_in_with_the_commit() {
+    let mut kit = kit().await;
+    let cx = kit.begin(transfer().sequence("account 1")).await;
+    let mut tx = kit.client.transaction().await.unwrap();
+    kit.store.enqueue_in(&mut tx, transfer().sequence("account 1")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(kit.claim().await.is_none());
+    let mut tx = kit.client.transaction().await.unwrap();
+    cx.complete_in(&mut tx, &()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(kit.claim().await.is_some());
 }
 
 #[tokio::test]

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use sidetask_core::{Call, State, Store};
+use sidetask_core::{Call, Event, IdSource, State, Store};
 use sidetask_postgres::PostgresOptions;
 
-use super::{connection, store, welcome};
+use super::{connection, soon, store, welcome};
 
 #[tokio::test]
 async fn a_job_exists_if_and_only_if_the_transaction_is_committed() {
@@ -25,6 +25,59 @@ async fn a_job_exists_if_and_only_if_the_transaction_is_committed() {
     assert_eq!(states, [State::Available, State::Scheduled]);
     let counts = store.stats().await.unwrap().queue("default");
     assert_eq!((counts.count(State::Available), counts.count(State::Scheduled)), (1, 1));
+}
+
+#[tokio::test]
+async fn the_commit_is_heard_without_polling() {
+    let (store, mut client) = (store().await, connection().await);
+    let mut events = store.listen();
+    // From then on it listens.
+    while *soon(events.next()).await.unwrap() != [Event::Changed] {}
+    let mut tx = client.transaction().await.unwrap();
+    store.enqueue_in(&mut tx, welcome()).await.unwrap();
+    tx.commit().await.unwrap();
+    let available = [Event::Available { queue: "default".into() }];
+    while *soon(events.next()).await.unwrap() != available {}
+}
+
+#[tokio::test]
+async fn a_key_and_an_id_hold_across_transactions() {
+    let (store, mut client) = (store().await, connection().await);
+    let id = IdSource::new().job(store.clock().now());
+    let calls = || [welcome().key("ada"), welcome().id(id), welcome().key("ada"), welcome().id(id)];
+    let mut tx = client.transaction().await.unwrap();
+    store.enqueue_many_in(&mut tx, calls()).await.unwrap();
+    tx.rollback().await.unwrap();
+
+    let mut tx = client.transaction().await.unwrap();
+    let enqueued = store.enqueue_many_in(&mut tx, calls()).await.unwrap();
+    let again = store.enqueue_many_in(&mut tx, calls()).await.unwrap();
+    tx.commit().await.unwrap();
+    let existed: Vec<bool> = enqueued.iter().map(|enqueued| enqueued.existed).collect();
+    assert_eq!(existed, [false, false, true, true]);
+    assert!(again.iter().zip(&enqueued).all(|(again, first)| again.existed && again.id == first.id));
+    let job = welcome().key("ada").into_new_job(None, 1024).unwrap();
+    assert_eq!(store.enqueue(vec![job]).await.unwrap()[0], again[0]);
+    assert_eq!(store.stats().await.unwrap().total().total(), 2);
+}
+
+#[tokio::test]
+async fn the_same_key_waits_for_the_transaction_that_has_it() {
+    let (store, mut client) = (store().await, connection().await);
+    for commits in [true, false] {
+        let call = || welcome().key(format!("{commits}"));
+        let mut tx = client.transaction().await.unwrap();
+        let first = store.enqueue_in(&mut tx, call()).await.unwrap();
+        let (other, job) = (store.clone(), call().into_new_job(None, 1024).unwrap());
+        let waiting = tokio::spawn(async move { other.enqueue(vec![job]).await.unwrap()[0] });
+        let holds_up = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'
+             AND transactionid = pg_current_xact_id_if_assigned()::xid";
+        let waits = async { while tx.query_one(holds_up, &[]).await.unwrap().get::<_, i64>(0) == 0 {} };
+        soon(waits).await;
+        if commits { tx.commit().await } else { tx.rollback().await }.unwrap();
+        let second = soon(waiting).await.unwrap();
+        assert_eq!((second.existed, second.id == first.id), (commits, commits));
+    }
 }
 
 #[tokio::test]

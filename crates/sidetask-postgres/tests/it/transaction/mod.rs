@@ -22,6 +22,10 @@ async fn connection() -> Client {
     client
 }
 
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(std::time::Duration::from_secs(20), future).await.expect("it ends")
+}
+
 fn welcome() -> Call {
     Call::new("mail.welcome", ["ada@example.com"])
 }

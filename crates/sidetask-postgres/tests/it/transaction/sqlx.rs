@@ -1,4 +1,6 @@
-use sidetask_core::{State, Store};
+use std::time::Duration;
+
+use sidetask_core::{IdSource, State, Store};
 use sidetask_postgres::CompleteIn;
 use sqlx_core::connection::Connection as _;
 use sqlx_postgres::PgConnection;
@@ -25,6 +27,30 @@ async fn a_job_exists_if_and_only_if_the_transaction_is_committed() {
     tx.commit().await.unwrap();
     assert_eq!(store.jobs(vec![committed]).await.unwrap()[0].as_ref().unwrap().state, State::Available);
     assert_eq!(store.stats().await.unwrap().queue("default").count(State::Available), 2);
+}
+
+/// What goes to the database and what comes back is of every type that there is.
+#[tokio::test]
+async fn keys_ids_times_and_lanes_hold_as_with_any_client() {
+    let (kit, mut connection) = (kit().await, connection().await);
+    let id = IdSource::new().job(kit.store.clock().now());
+    let first = || [transfer().sequence("a").key("k"), transfer().sequence("a").id(id)];
+    let later = transfer().limit("b", 2).delay(Duration::from_secs(60)).timeout(Duration::from_secs(5));
+    let mut tx = connection.begin().await.unwrap();
+    let enqueued = kit.store.enqueue_many_in(&mut tx, first().into_iter().chain([later])).await.unwrap();
+    let again = kit.store.enqueue_many_in(&mut tx, first()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(again.iter().zip(&enqueued).all(|(again, first)| again.existed && again.id == first.id));
+    let jobs = kit.store.jobs(enqueued.iter().map(|enqueued| enqueued.id).collect()).await.unwrap();
+    let states: Vec<(State, bool)> = jobs.iter().flatten().map(|job| (job.state, job.held)).collect();
+    assert_eq!(states, [(State::Available, false), (State::Scheduled, true), (State::Scheduled, false)]);
+    assert_eq!(enqueued[1].id, id);
+
+    let cx = kit.claim().await.unwrap();
+    let mut tx = connection.begin().await.unwrap();
+    cx.complete_in(&mut tx, &()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(kit.claim().await.unwrap().job_id(), Some(id), "the next of the lane");
 }
 
 #[tokio::test]
