@@ -37,6 +37,9 @@ pub(crate) type Place = (i16, i64, i64);
 /// Before every job.
 pub(crate) const FRONT: Place = (i16::MIN, i64::MIN, i64::MIN);
 
+/// After every job.
+const BACK: Place = (i16::MAX, i64::MAX, i64::MAX);
+
 /// What the entries at the front of a queue may cost before they are passed over: they are of jobs that were claimed, and
 /// stay for as long as somebody's transaction might still see them, or of kinds that the worker does not know.
 const LONG: Duration = Duration::from_micros(500);
@@ -103,26 +106,32 @@ impl Holders {
         holder.last = holder.last.max(last);
     }
 
-    /// Where claims of this worker, of these kinds, begin to look in a queue.
+    /// Where a claim of this worker, of these kinds, begins to look in a queue.
     pub(crate) fn start(&self, worker: WorkerId, queue: &str, kinds: u64) -> Place {
         let now = Instant::now();
-        let holders = self.lock();
-        let walk = holders.get(&worker).and_then(|holder| holder.walks.get(queue));
-        walk.filter(|walk| walk.is_long && walk.kinds == kinds && now < walk.until).map_or(FRONT, |walk| walk.from)
+        let mut holders = self.lock();
+        let walks = &mut holders.entry(worker).or_default().walks;
+        match walks.get(queue) {
+            Some(walk) if walk.is_long && walk.kinds == kinds && now < walk.until => walk.from,
+            _ => {
+                // It takes note of what is stored while the claim looks.
+                walks.insert(queue.to_owned(), Walk { kinds, from: BACK, is_long: false, until: now });
+                FRONT
+            }
+        }
     }
 
     /// Takes note of a claim that got all it wanted of a queue. `took` is how long it looked until it found the first.
     pub(crate) fn walked(&self, worker: WorkerId, queue: &str, kinds: u64, from: Place, to: Place, took: Duration) {
         let mut holders = self.lock();
-        let holder = holders.entry(worker).or_default();
-        match holder.walks.get_mut(queue) {
-            Some(walk) if from != FRONT && walk.kinds == kinds && walk.from == from => walk.from = to,
-            // It was told meanwhile to look again.
-            _ if from != FRONT => {}
-            _ => {
-                let until = Instant::now() + AT_LEAST.max(took * TIMES);
-                holder.walks.insert(queue.to_owned(), Walk { kinds, from: to, is_long: took > LONG, until });
-            }
+        let walk = holders.get_mut(&worker).and_then(|holder| holder.walks.get_mut(queue));
+        // Where there is none it is to look again.
+        let Some(walk) = walk.filter(|walk| walk.kinds == kinds) else { return };
+        if from == FRONT {
+            let until = Instant::now() + AT_LEAST.max(took * TIMES);
+            *walk = Walk { kinds, from: walk.from.min(to), is_long: took > LONG, until };
+        } else if walk.from == from {
+            walk.from = to;
         }
     }
 
@@ -158,7 +167,8 @@ pub(crate) struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    pub(crate) fn answered(mut self) {
+    /// Its answer came.
+    pub(crate) fn end(mut self) {
         self.answered = true;
     }
 }
@@ -170,5 +180,93 @@ impl Drop for Turn<'_> {
         {
             holder.lost.push(self.number);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUEUE: &str = "default";
+    const COSTLY: Duration = Duration::from_millis(2);
+    const PLACE: Place = (0, 100, 7);
+
+    fn worker(byte: u8) -> WorkerId {
+        WorkerId::from_bytes([byte; 16])
+    }
+
+    fn walked(took: Duration) -> Holders {
+        let holders = Holders::default();
+        assert_eq!(holders.start(worker(1), QUEUE, 5), FRONT);
+        holders.walked(worker(1), QUEUE, 5, FRONT, PLACE, took);
+        holders
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_that_costs_little_begins_at_the_front() {
+        assert_eq!(walked(LONG).start(worker(1), QUEUE, 5), FRONT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_costly_walk_goes_on_where_it_ended_for_a_while() {
+        for (took, lasts) in [(COSTLY, AT_LEAST), (COSTLY * 10, COSTLY * 10 * TIMES)] {
+            let holders = walked(took);
+            tokio::time::advance(lasts - Duration::from_millis(1)).await;
+            assert_eq!(holders.start(worker(1), QUEUE, 5), PLACE);
+            holders.walked(worker(1), QUEUE, 5, PLACE, (0, 200, 1), Duration::ZERO);
+            assert_eq!(holders.start(worker(1), QUEUE, 5), (0, 200, 1));
+            tokio::time::advance(Duration::from_millis(1)).await;
+            assert_eq!(holders.start(worker(1), QUEUE, 5), FRONT, "after {lasts:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_passed_over_is_so_for_this_worker_queue_and_kinds_only() {
+        let holders = walked(COSTLY);
+        for (worker, queue, kinds) in [(worker(2), QUEUE, 5), (worker(1), "other", 5), (worker(1), QUEUE, 6)] {
+            assert_eq!(holders.start(worker, queue, kinds), FRONT);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_stored_before_is_not_passed_over() {
+        let holders = walked(COSTLY);
+        holders.stored(QUEUE, (0, 150));
+        assert_eq!(holders.start(worker(1), QUEUE, 5), PLACE, "it comes after");
+        holders.stored(QUEUE, (-1, 500));
+        assert_eq!(holders.start(worker(1), QUEUE, 5), (-1, 500, i64::MIN));
+        holders.look_again(QUEUE);
+        assert_eq!(holders.start(worker(1), QUEUE, 5), FRONT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_walk_that_ends_after_something_was_stored_passes_it_over_no_more() {
+        let holders = walked(COSTLY);
+        holders.stored(QUEUE, (-1, 500));
+        holders.walked(worker(1), QUEUE, 5, PLACE, (0, 200, 1), Duration::ZERO);
+        assert_eq!(holders.start(worker(1), QUEUE, 5), (-1, 500, i64::MIN));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_stored_during_a_walk_is_not_passed_over() {
+        let holders = Holders::default();
+        holders.start(worker(1), QUEUE, 5);
+        holders.stored(QUEUE, (0, 50));
+        holders.walked(worker(1), QUEUE, 5, FRONT, PLACE, COSTLY);
+        assert_eq!(holders.start(worker(1), QUEUE, 5), (0, 50, i64::MIN));
+        holders.look_again(QUEUE);
+        holders.walked(worker(1), QUEUE, 5, FRONT, PLACE, COSTLY);
+        assert_eq!(holders.start(worker(1), QUEUE, 5), FRONT);
+    }
+
+    #[test]
+    fn a_claim_counts_as_lost_unless_it_was_answered() {
+        let holders = Holders::default();
+        holders.begin(worker(1)).end();
+        drop(holders.begin(worker(1)));
+        let under_way = holders.begin(worker(1));
+        assert_eq!((under_way.number, holders.lost(worker(1))), (3, vec![2]));
+        holders.found(worker(1), &[2], Vec::new());
+        assert_eq!(holders.lost(worker(1)), Vec::<i64>::new());
     }
 }

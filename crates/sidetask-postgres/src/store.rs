@@ -26,6 +26,12 @@ use crate::{Pooler, PostgresOptions, schema};
 /// due jobs and rescues those of lost workers for everybody, of whatever kind they are; when it ends or dies another takes
 /// its place, see [`leader_lease`](PostgresOptions::leader_lease). Ended jobs are purged by each worker as its own
 /// retention says, so that of several that differ the shortest counts for all of the schema.
+///
+/// Claims follow the order of the contract as long as the front of a queue costs little to look through. Where it does not,
+/// since another transaction that has been open for long keeps what was claimed from being cleared away, or since there
+/// are many jobs of kinds that the worker does not know, a worker goes on where its last claim ended, and looks through the
+/// front again after 50 ms or twenty times as long as that takes. For so long, what another process stores with a smaller
+/// priority or an earlier time may wait behind jobs that come after it.
 #[derive(Clone)]
 pub struct PostgresStore(pub(crate) Arc<Inner>);
 
@@ -39,7 +45,8 @@ pub(crate) struct Inner {
     pub(crate) plain: Gather,
     pub(crate) named: Gather,
     pub(crate) storing: Line,
-    /// Of claims, reports and notifications.
+    pub(crate) claiming: Line,
+    /// Of reports and notifications.
     pub(crate) working: Arc<Line>,
     pub(crate) teller: Arc<Teller>,
     pub(crate) closed: AtomicBool,
@@ -79,6 +86,7 @@ impl PostgresStore {
             plain: Gather::new(Way::Plain),
             named: Gather::new(Way::Named),
             storing: Line::default(),
+            claiming: Line::default(),
             working: Arc::default(),
             teller: Arc::default(),
             closed: AtomicBool::new(false),
@@ -233,13 +241,14 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            let Inner { database, listener, plain, named, storing, working, teller, .. } = &*self.0;
+            let Inner { database, listener, plain, named, storing, claiming, working, teller, .. } = &*self.0;
             listener.stop();
             plain.idle().await;
             named.idle().await;
             self.0.resign().await;
             teller.idle().await;
             storing.close().await;
+            claiming.close().await;
             working.close().await;
             database.announcer.flush().await;
             database.pool.close();

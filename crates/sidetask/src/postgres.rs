@@ -71,6 +71,4 @@
 //! # }
 //! ```
 
-pub use sidetask_postgres::{
-    CompleteIn, Pooler, PostgresOptions, PostgresStore, SslMode, Transaction, tokio_postgres,
-};
+pub use sidetask_postgres::{CompleteIn, Pooler, PostgresOptions, PostgresStore, SslMode, Transaction, tokio_postgres};

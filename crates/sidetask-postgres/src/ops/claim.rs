@@ -40,15 +40,17 @@ const TRIES: u32 = 10;
 
 /// The rows are picked first, in the order of the index; an UPDATE over a plain subquery may change more than its limit.
 ///
+/// They are locked then, so that they stay in their place and need no index to be found again.
+///
 /// `me` locks the worker's row, so that no rescue comes between, and refuses a claim that comes after a later one.
 static CLAIM: Statement = Statement {
     text: "WITH me AS (
                UPDATE {s}.workers SET claim = $3 WHERE id = $2 AND NOT lost AND claim < $3 RETURNING id),
            picked AS MATERIALIZED (
-               SELECT job.id
+               SELECT job.ctid
                FROM me, unnest($4, $5, $6, $7, $8) AS want (queue, most, priority, run_at, seq),
                LATERAL (
-                   SELECT id FROM {s}.jobs
+                   SELECT ctid FROM {s}.jobs
                    WHERE state = 1 AND queue = want.queue
                        AND (jobs.priority, jobs.run_at, jobs.seq) >= (want.priority, want.run_at, want.seq)
                        AND kind = ANY($9)
@@ -59,7 +61,7 @@ static CLAIM: Statement = Statement {
            taken AS (
                UPDATE {s}.jobs SET state = 2, attempt = attempt + 1, fence = fence + 1, worker = $2, claim = $3,
                    attempted_at = {now}, cancel_requested = false
-               FROM picked WHERE jobs.id = picked.id
+               FROM picked WHERE jobs.ctid = picked.ctid
                RETURNING jobs.id, jobs.attempt, jobs.fence, kind, queue, args, max_attempts, timeout, run_at, priority,
                    seq),
            tally AS (
@@ -146,9 +148,9 @@ async fn walk(
     let turn = inner.holders().begin(worker);
     let values: Parameters<'_> =
         &[&database.now(), &id, &turn.number, &queues, &limits, &priorities, &times, &seqs, &kinds.kinds];
-    let found = inner.working.query(database, &CLAIM, values).await?;
+    let found = inner.claiming.query(database, &CLAIM, values).await?;
     let claimed = found.iter().filter(|row| is_job(row)).map(|row| read(row, worker)).collect::<Result<Vec<_>, _>>()?;
-    turn.answered();
+    turn.end();
     let Some(took) = found.first().map(|row| row.try_get::<_, i64>(11)).transpose()? else { return Ok(None) };
     for walk in walks {
         let mine = claimed.iter().filter(|(job, _)| &*job.queue == walk.queue);
@@ -212,7 +214,7 @@ async fn recover(inner: &Inner, worker: WorkerId) -> Result<(), Fault> {
     let (database, id) = (&inner.database, rows::worker_uuid(&worker));
     let turn = inner.holders().begin(worker);
     let shut = database.query(&SHUT, &[&id, &turn.number]).await?;
-    turn.answered();
+    turn.end();
     if shut.is_empty() {
         let last = number_of_last(inner, worker).await?;
         inner.holders().number_after(worker, last);

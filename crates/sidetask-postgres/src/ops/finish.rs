@@ -50,25 +50,27 @@ fn readable(finish: &mut Finish) {
 /// The common case in one statement. It writes what the lifecycle says of a completed attempt, of a job that nobody asked
 /// to stop and of one that somebody did.
 ///
-/// Where a job with a lane is among them it does nothing, and answers no row that says otherwise: then others are to be
-/// let in. A job's lane never changes, so that what is seen before the jobs are locked holds. As a rule there is none at
-/// all.
+/// Where a job with a lane is among them it does nothing and says so, since others are to be let in then.
+///
+/// Each job is looked for by itself and locked, and `state::int` fits no index: whatever the planner takes the tables to
+/// be like, it has no other way than from a report to its job by the id.
 static COMPLETE: Statement = Statement {
-    text: "WITH report AS MATERIALIZED (
-               SELECT * FROM unnest($2, $3, $4, $5, $6) AS report (id, worker, attempt, fence, output)),
-           laned AS MATERIALIZED (
-               SELECT CASE WHEN EXISTS (SELECT FROM {s}.jobs WHERE lane IS NOT NULL AND NOT held)
-                   THEN EXISTS (SELECT FROM report JOIN {s}.jobs USING (id) WHERE lane IS NOT NULL)
-                   ELSE false END AS any_of_them),
+    text: "WITH held AS MATERIALIZED (
+               SELECT job.place, job.lane, report.output
+               FROM unnest($2, $3, $4, $5, $6) AS report (id, worker, attempt, fence, output),
+               LATERAL (
+                   SELECT jobs.ctid AS place, lane FROM {s}.jobs
+                   WHERE jobs.id = report.id AND jobs.worker = report.worker AND jobs.attempt = report.attempt
+                       AND jobs.fence = report.fence AND state::int = 2
+                   FOR UPDATE) AS job),
            done AS (
                DELETE FROM {s}.jobs
-               USING laned, report
-               WHERE NOT laned.any_of_them AND jobs.id = report.id AND jobs.worker = report.worker
-                   AND jobs.attempt = report.attempt AND jobs.fence = report.fence AND state = 2
-               RETURNING seq, run_at, created_at, attempted_at, {now}, timeout, jobs.fence, jobs.attempt, max_attempts,
-                   lane_width, jobs.id, CASE WHEN cancel_requested THEN $7 ELSE $8 END, priority, cancel_requested, named,
-                   queue, kind, key, lane, progress, errors, args,
-                   CASE WHEN cancel_requested THEN jobs.output ELSE report.output END),
+               USING held
+               WHERE jobs.ctid = held.place AND NOT EXISTS (SELECT FROM held WHERE lane IS NOT NULL)
+               RETURNING seq, run_at, created_at, attempted_at, {now}, timeout, fence, attempt, max_attempts, lane_width,
+                   id, CASE WHEN cancel_requested THEN $7 ELSE $8 END, priority, cancel_requested, named, queue, kind,
+                   key, jobs.lane, progress, errors, args,
+                   CASE WHEN cancel_requested THEN jobs.output ELSE held.output END),
            kept AS (
                INSERT INTO {s}.history
                    (seq, run_at, created_at, attempted_at, finished_at, timeout, fence, attempt, max_attempts, lane_width,
@@ -80,7 +82,9 @@ static COMPLETE: Statement = Statement {
                SELECT queue, 0, 0, -count(*), 0, count(*) FILTER (WHERE state = 4), count(*) FILTER (WHERE state = 5),
                    count(*) FILTER (WHERE state = 6)
                FROM kept GROUP BY queue)
-           SELECT any_of_them, id, state FROM laned LEFT JOIN kept ON true",
+           SELECT is_laned, id, state
+           FROM (SELECT EXISTS (SELECT FROM held WHERE lane IS NOT NULL) AS is_laned) AS all_of_them
+           LEFT JOIN kept ON true",
     types: &[
         Type::INT8,
         Type::UUID_ARRAY,

@@ -2,7 +2,6 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-
 use crate::victim::{Database, Victim, wait_until};
 
 /// Longer than a stopped process keeps the file locked, and than a busy machine takes to run a process.

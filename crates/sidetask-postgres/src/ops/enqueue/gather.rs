@@ -56,17 +56,26 @@ impl Gather {
     /// Stores the jobs of one request: all or none, whatever it is gathered with.
     pub(super) async fn ask(&self, inner: &Arc<Inner>, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
         let (reply, answer) = oneshot::channel();
-        let begins = {
+        let request = Request { jobs, reply };
+        let turn = || Turn { inner: Arc::clone(inner), way: self.way, is_over: false };
+        let mine = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.waiting.push_back(Request { jobs, reply });
+            let is_first = state.under_way == 0;
             let begins = state.under_way < UNDER_WAY;
             state.under_way += usize::from(begins);
-            begins
+            if is_first {
+                Some(request)
+            } else {
+                state.waiting.push_back(request);
+                // By itself, so that a caller who goes away takes no other's request along.
+                begins.then(|| tokio::spawn(turn().run()));
+                None
+            }
         };
-        if begins {
-            // By itself, so that a caller who goes away takes no other's request along.
-            let turn = Turn { inner: Arc::clone(inner), way: self.way, is_over: false };
-            tokio::spawn(turn.run());
+        if let Some(request) = mine {
+            // Alone it needs no task; those that come meanwhile do, also where this caller goes away.
+            let turn = turn();
+            turn.serve(vec![request]).await;
         }
         answer.await.map_err(|_| Error::closed("store"))?
     }
@@ -170,15 +179,25 @@ impl Turn {
     }
 }
 
-/// Where it ends before its time, nobody waits for what does not come.
+/// Where others wait by now, the next one goes on.
 impl Drop for Turn {
     fn drop(&mut self) {
-        if !self.is_over {
-            let gather = self.gather();
-            let mut state = gather.state.lock().unwrap_or_else(PoisonError::into_inner);
-            gather.end(&mut state);
-            if state.under_way == 0 {
-                state.waiting.clear();
+        if self.is_over {
+            return;
+        }
+        let gather = self.gather();
+        let mut state = gather.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) if !state.waiting.is_empty() => {
+                let next = Turn { inner: Arc::clone(&self.inner), way: self.way, is_over: false };
+                runtime.spawn(next.run());
+            }
+            _ => {
+                gather.end(&mut state);
+                if state.under_way == 0 {
+                    // Nobody waits for what does not come.
+                    state.waiting.clear();
+                }
             }
         }
     }
