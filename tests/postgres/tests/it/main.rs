@@ -6,4 +6,5 @@ mod hearing;
 mod proxy;
 mod shared;
 mod signup;
+mod transaction;
 mod transfers;
