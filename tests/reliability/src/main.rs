@@ -1,53 +1,51 @@
 //! A program that enqueues and works on any store until something happens to it.
 //!
 //! It says on its standard output what it does, a line at a time: `ready`, `ack ID` when a job is acknowledged, `run ID
-//! ATTEMPT FENCE` and `end ID ATTEMPT FENCE` when its function begins and ends.
+//! ATTEMPT FENCE MICROSECONDS` and `end ..` when its function begins and ends, with the time since 1970.
 #![expect(clippy::print_stdout, reason = "that is how it tells what it does")]
 
 use std::error::Error;
 use std::time::Duration;
 
-use sidetask::{Client, Context, TaskError, Worker, task};
+use sidetask::{Client, Worker};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Short, so that tests do not wait long for a rescue.
-const LEASE: Duration = Duration::from_secs(1);
-const SLOTS: usize = 10;
+use settings::Settings;
+use tasks::work;
 
-/// Takes `ms` milliseconds, of which it holds up nobody, and answers its process.
-#[task(name = "subject.work")]
-async fn work(cx: Context, ms: u64) -> Result<u32, TaskError> {
-    let id = cx.job_id().ok_or_else(|| TaskError::permanent("not a job"))?;
-    println!("run {id} {} {}", cx.attempt(), cx.fencing_token());
-    tokio::time::sleep(Duration::from_millis(ms)).await;
-    println!("end {id} {} {}", cx.attempt(), cx.fencing_token());
-    Ok(std::process::id())
-}
+mod effects;
+mod say;
+mod settings;
+mod tasks;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let settings = Settings::take(&mut arguments)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [role, url, rest @ ..] = &arguments[..] else {
-        return Err("usage: subject produce|work|both|drain|enqueue URL [..]".into());
+        return Err("usage: subject produce|work|both|drain|keyed|enqueue URL [..] [--SETTING=VALUE]".into());
     };
     let client = sidetask::connect(url).await?;
+    effects::keep_at(url);
     match (*role, rest) {
         ("produce", [ms]) => produce(&client, ms.parse()?).await,
-        ("work", []) => serve(&client).await,
+        ("work", []) => serve(&client, settings).await,
         ("both", [ms]) => {
-            let _worker = worker(&client).await?;
+            let _worker = worker(&client, settings).await?;
             produce(&client, ms.parse()?).await
         }
-        ("drain", []) => drain(&client).await,
+        ("drain", []) => drain(&client, settings).await,
+        ("keyed", [prefix, number]) => keyed(&client, prefix, number.parse()?).await,
         ("enqueue", [number, ms]) => enqueue(&client, number.parse()?, ms.parse()?).await,
         _ => Err(format!("unknown arguments {arguments:?}").into()),
     }
 }
 
-async fn worker(client: &Client) -> Result<Worker, sidetask::Error> {
-    let worker = client.worker().queue("default", SLOTS).lease(LEASE).start().await?;
+async fn worker(client: &Client, settings: Settings) -> Result<Worker, sidetask::Error> {
+    let Settings { lease, poll, slots, queue } = settings;
+    let worker = client.worker().queue(queue, slots).lease(lease).poll_interval(poll).start().await?;
     println!("ready");
     Ok(worker)
 }
@@ -74,16 +72,16 @@ async fn produce(client: &Client, ms: u64) -> Result<(), Box<dyn Error>> {
 }
 
 /// Works until it is told to stop, and then has 5 seconds.
-async fn serve(client: &Client) -> Result<(), Box<dyn Error>> {
-    let worker = worker(client).await?;
+async fn serve(client: &Client, settings: Settings) -> Result<(), Box<dyn Error>> {
+    let worker = worker(client, settings).await?;
     signal(SignalKind::terminate())?.recv().await;
     println!("report {}", worker.shutdown(Duration::from_secs(5)).await);
     Ok(client.close().await?)
 }
 
 /// Works until there is nothing left to do.
-async fn drain(client: &Client) -> Result<(), Box<dyn Error>> {
-    let worker = worker(client).await?;
+async fn drain(client: &Client, settings: Settings) -> Result<(), Box<dyn Error>> {
+    let worker = worker(client, settings).await?;
     loop {
         let counts = client.stats().await?.total();
         if counts.iter().all(|(state, count)| state.is_final() || count == 0) {
@@ -98,6 +96,15 @@ async fn drain(client: &Client) -> Result<(), Box<dyn Error>> {
 async fn enqueue(client: &Client, number: usize, ms: u64) -> Result<(), Box<dyn Error>> {
     for _ in 0..number {
         println!("ack {}", client.enqueue(work::call(ms)).await?.id());
+    }
+    Ok(client.close().await?)
+}
+
+/// Enqueues one after the other, each with a key, and says it after the id.
+async fn keyed(client: &Client, prefix: &str, number: usize) -> Result<(), Box<dyn Error>> {
+    for n in 0..number {
+        let key = format!("{prefix} {n}");
+        println!("ack {} {key}", client.enqueue(work::call(0).key(&key)).await?.id());
     }
     Ok(client.close().await?)
 }
