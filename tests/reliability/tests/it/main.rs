@@ -5,5 +5,6 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod kit;
+mod r01_enqueue_in;
 mod r03_killed_in_mid_job;
 mod world;
