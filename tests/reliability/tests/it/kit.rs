@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use sidetask_testing::faults::Proxy;
+
 use crate::world::PATIENCE;
 
 /// How often a test repeats what it does: `short` as a rule, and in a long run what `SIDETASK_ROUNDS` says.
@@ -29,4 +31,20 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
 /// The time in microseconds since 1970, as subjects say it.
 pub(crate) fn micros() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()
+}
+
+/// A way to a database that breaks to order, and the URL that leads through it.
+pub(crate) struct Way {
+    pub(crate) proxy: Proxy,
+    pub(crate) url: String,
+}
+
+impl Way {
+    pub(crate) async fn to(url: &str) -> Self {
+        let start = url.find('@').or_else(|| url.find("//").map(|at| at + 1)).unwrap() + 1;
+        let end = start + url[start..].find('/').unwrap();
+        let proxy = Proxy::to(&url[start..end]).start().await.unwrap();
+        let url = format!("{}{}{}", &url[..start], proxy.addr(), &url[end..]);
+        Self { proxy, url }
+    }
 }

@@ -6,5 +6,6 @@
 
 mod kit;
 mod r01_enqueue_in;
+mod r02_lost_replies;
 mod r03_killed_in_mid_job;
 mod world;

@@ -41,6 +41,11 @@ impl World {
         Self { url: sidetask_postgres_local::fresh_url(), _directory: None }
     }
 
+    /// On a server that the test has for itself, or behind something that it has put before one.
+    pub(crate) fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), _directory: None }
+    }
+
     pub(crate) async fn client(&self) -> Client {
         sidetask::connect(&self.url).await.unwrap()
     }
