@@ -4,8 +4,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
+mod effects;
 mod kit;
 mod r01_enqueue_in;
 mod r02_lost_replies;
 mod r03_killed_in_mid_job;
+mod r04_killed_before_the_acknowledgement;
 mod world;
