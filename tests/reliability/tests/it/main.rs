@@ -11,4 +11,5 @@ mod r02_lost_replies;
 mod r03_killed_in_mid_job;
 mod r04_killed_before_the_acknowledgement;
 mod r06_long_job;
+mod r07_database_down;
 mod world;
