@@ -9,6 +9,7 @@ use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
     Clock, Context, Deadline, Definition, Error, Json, Registry, StateMap, TaskError, TaskErrorKind, Timestamp, Work,
 };
+use tokio::runtime::Handle;
 
 use crate::panics::{Caught, Panic, catch};
 use crate::stall::{Subject, Watched};
@@ -149,7 +150,10 @@ impl Executor {
             Work::Blocking(f) => {
                 let pool = BlockingPool::of_task(definition.options(), || self.0.pool.clone());
                 let (occupy, cancel) = (on_thread(), cancel.clone());
+                // What it stores, progress for instance, may go through connections and timers of the runtime.
+                let runtime = Handle::try_current();
                 let function = move || {
+                    let _runtime = runtime.as_ref().ok().map(Handle::enter);
                     if cancel.is_cancelled() {
                         return Err(TaskError::cancel("it was cancelled before it began"));
                     }

@@ -30,6 +30,7 @@ over_stores! {
     a_panicking_backoff_still_leads_to_a_retry,
     progress_is_followed_to_the_end,
     a_plain_function_reports_progress,
+    a_plain_function_can_wait_for_what_needs_the_runtime,
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -340,4 +341,15 @@ async fn a_plain_function_reports_progress(kit: Kit) {
     soon(job.output()).await.unwrap();
     let progress = job.record().await.unwrap().progress.unwrap();
     assert_eq!((progress.done, progress.total, progress.message.as_deref()), (3, 3, Some("counting")));
+}
+
+async fn a_plain_function_can_wait_for_what_needs_the_runtime(kit: Kit) {
+    let mut registry = Registry::new();
+    registry.register_blocking("wait", |()| {
+        let runtime = tokio::runtime::Handle::current();
+        runtime.block_on(async { tokio::time::timeout(20 * SECOND, async { 5 }).await.unwrap() })
+    });
+    start(kit.bare_worker().registry(registry)).await;
+    let job = kit.client.enqueue(Call::new("wait", ()).returns::<u32>()).await.unwrap();
+    assert_eq!(soon(job.output()).await.unwrap(), 5);
 }
