@@ -10,6 +10,7 @@ mod r01_enqueue_in;
 mod r02_lost_replies;
 mod r03_killed_in_mid_job;
 mod r04_killed_before_the_acknowledgement;
+mod r05_stopped_past_the_lease;
 mod r06_long_job;
 mod r07_database_down;
 mod world;
