@@ -13,4 +13,5 @@ mod r04_killed_before_the_acknowledgement;
 mod r05_stopped_past_the_lease;
 mod r06_long_job;
 mod r07_database_down;
+mod r08_connections_terminated;
 mod world;
