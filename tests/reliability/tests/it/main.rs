@@ -14,4 +14,5 @@ mod r05_stopped_past_the_lease;
 mod r06_long_job;
 mod r07_database_down;
 mod r08_connections_terminated;
+mod r09_notifications_dropped;
 mod world;
