@@ -15,4 +15,5 @@ mod r06_long_job;
 mod r07_database_down;
 mod r08_connections_terminated;
 mod r09_notifications_dropped;
+mod r10_half_open;
 mod world;
