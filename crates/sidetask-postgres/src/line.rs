@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio::sync::watch;
 use tokio_postgres::Row;
+use tokio_postgres::error::{DbError, Severity};
 
 use crate::database::{Database, Parameters};
 use crate::error::Fault;
@@ -158,9 +159,11 @@ impl Session {
         }
     }
 
-    /// Whether others may go on with it after this fault.
+    /// Whether others may go on with it after this fault. A server that ends the connection says so before it does.
     fn is_of_use(&self, fault: &Fault) -> bool {
-        !self.client.is_closed() && matches!(fault, Fault::Server(error) if !error.is_closed())
+        let Fault::Server(error) = fault else { return false };
+        let severity = error.as_db_error().and_then(DbError::parsed_severity);
+        !self.client.is_closed() && !error.is_closed() && !matches!(severity, Some(Severity::Fatal | Severity::Panic))
     }
 }
 
