@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::function::Function;
 use crate::programs::Programs;
-use crate::report::{Figures, percentile};
+use sidetask_bench_report::{Figures, percentile};
 
 const STARTS: usize = 40;
 

@@ -7,7 +7,7 @@ use tokio::process::Command;
 
 use crate::Result;
 use crate::programs::Programs;
-use crate::report::Figures;
+use sidetask_bench_report::Figures;
 
 /// What the program writes.
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Result;
 use crate::function::Function;
 use crate::programs::Programs;
-use crate::report::{Figures, percentile};
+use sidetask_bench_report::{Figures, percentile};
 
 const EVENTS: usize = 500;
 /// Not measured: connections are made, and memory is asked for.

@@ -18,8 +18,6 @@
 //! An event is timed from when it is handed over until the function asks for the next one, at a Runtime API that this
 //! program serves to both functions alike. Nothing is kept of its job: no table is named.
 
-#![expect(clippy::print_stdout, reason = "the results are this program's output")]
-
 mod cold_start;
 mod dispatch;
 mod events;
@@ -29,7 +27,8 @@ mod report;
 mod runtime;
 
 use programs::Programs;
-use report::{Figures, Report};
+use report::LINES;
+use sidetask_bench_report::{Figures, Report};
 
 /// Medians are taken over this many rounds.
 const ROUNDS: usize = 9;
@@ -41,7 +40,7 @@ async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let options = Options::of(&arguments)?;
     let programs = Programs::find()?;
-    let mut report = Report::default();
+    let mut report = Report::of(&LINES);
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         let mut figures = Figures::default();
@@ -52,13 +51,7 @@ async fn main() -> Result<()> {
         programs.sizes(&mut figures)?;
         report.add(figures);
     }
-    if options.json {
-        eprintln!("{}", report.table());
-        println!("{}", report.json()?);
-    } else {
-        println!("{}", report.table());
-    }
-    Ok(())
+    Ok(report.print(options.json)?)
 }
 
 struct Options {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::Result;
-use crate::report::Figures;
+use sidetask_bench_report::Figures;
 
 pub(crate) struct Programs {
     /// A handler on the bare runtime.

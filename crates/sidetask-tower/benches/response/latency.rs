@@ -3,9 +3,9 @@
 use std::time::Instant;
 
 use crate::Result;
-use crate::report::{Figures, percentile};
 use crate::server::Server;
 use crate::servers::Servers;
+use sidetask_bench_report::{Figures, percentile};
 
 const SERVERS: [Server; 4] = [Server::Plain, Server::Layer, Server::Spawn, Server::Task];
 /// Requests sent to one server before it is the next one's turn: enough that a task weighs on the requests behind it, few

@@ -22,9 +22,9 @@ mod throughput;
 
 use std::time::Duration;
 
-use report::{Figures, Report};
 use server::Server;
 use servers::Servers;
+use sidetask_bench_report::{Figures, Report};
 
 /// Medians are taken over this many rounds.
 const ROUNDS: usize = 21;
@@ -64,7 +64,7 @@ impl Options {
 
 fn bench(options: &Options) -> Result<()> {
     let mut servers = Servers::start(&Server::ALL, options.threads)?;
-    let mut report = Report::of(options.threads);
+    let mut report = Report::of(&report::LINES).under(report::conditions(options.threads));
     for round in 1..=options.rounds {
         eprintln!("round {round} of {}", options.rounds);
         let mut figures = Figures::default();
@@ -74,13 +74,7 @@ fn bench(options: &Options) -> Result<()> {
         report.add(figures);
     }
     report.add_whole(servers.processor_time());
-    if options.json {
-        eprintln!("{}", report.table());
-        println!("{}", report.json()?);
-    } else {
-        println!("{}", report.table());
-    }
-    Ok(())
+    Ok(report.print(options.json)?)
 }
 
 fn drive(server: Server) -> Result<()> {

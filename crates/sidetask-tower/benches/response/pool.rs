@@ -6,7 +6,7 @@ use sidetask::BlockingPool;
 use tokio::task::JoinSet;
 
 use crate::Result;
-use crate::report::Figures;
+use sidetask_bench_report::Figures;
 
 const FUNCTIONS: u32 = 1000;
 const THREADS: u32 = 100;

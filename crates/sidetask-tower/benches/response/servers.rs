@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::Result;
 use crate::child::Child;
 use crate::load::Load;
-use crate::report::Figures;
 use crate::server::Server;
+use sidetask_bench_report::Figures;
 
 const WARM_UP: Duration = Duration::from_secs(1);
 

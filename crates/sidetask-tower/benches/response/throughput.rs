@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use crate::Result;
-use crate::report::Figures;
 use crate::server::Server;
 use crate::servers::Servers;
+use sidetask_bench_report::Figures;
 
 /// Short, so that what others do on the machine meets all servers alike.
 const WINDOW: Duration = Duration::from_millis(60);

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
 use crate::jobs::client;
-use crate::report::Figures;
+use sidetask_bench_report::Figures;
 
 const IDLE: Duration = Duration::from_secs(10);
 

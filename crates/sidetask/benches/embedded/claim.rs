@@ -11,7 +11,7 @@ use sidetask::core::{Claim, IdSource, Joining, Want, WorkerId};
 use sidetask::{Call, Error, Kinds, Store};
 
 use crate::jobs::{call, client, store_of};
-use crate::report::{Figures, percentile};
+use sidetask_bench_report::{Figures, percentile};
 
 const CLAIMS: usize = 400;
 const CHUNK: usize = 50_000;

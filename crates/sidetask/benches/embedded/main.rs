@@ -3,7 +3,7 @@
 //!
 //! `cargo xtask bench embedded [--output json]`
 
-#![expect(clippy::print_stdout, reason = "the results are this program's output")]
+#![expect(clippy::print_stdout, reason = "a worker in a process of its own answers on its standard output")]
 
 mod child;
 mod claim;
@@ -16,7 +16,8 @@ mod throughput;
 
 use std::path::Path;
 
-use report::{Figures, Report};
+use report::LINES;
+use sidetask_bench_report::{Figures, Report};
 
 /// Medians are taken over this many rounds.
 const ROUNDS: usize = 5;
@@ -36,18 +37,12 @@ async fn bench(json: bool) -> Result<(), Box<dyn std::error::Error>> {
     // In the working directory and not in the system's temporary one, which may be in memory.
     let dir = tempfile::tempdir_in(".")?;
     let claims = claim::Stores::fill().await?;
-    let mut report = Report::default();
+    let mut report = Report::of(&LINES);
     for round in 1..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}");
         report.add(measure(dir.path(), round, &claims).await?);
     }
-    if json {
-        eprintln!("{}", report.table());
-        println!("{}", report.json()?);
-    } else {
-        println!("{}", report.table());
-    }
-    Ok(())
+    Ok(report.print(json)?)
 }
 
 async fn measure(dir: &Path, round: usize, claims: &claim::Stores) -> Result<Figures, Box<dyn std::error::Error>> {

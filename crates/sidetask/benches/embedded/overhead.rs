@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use sidetask::{Error, Task};
 
-use crate::report::Figures;
+use sidetask_bench_report::Figures;
 
 const TASKS: u32 = 100_000;
 

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::child::Child;
 use crate::jobs::client;
-use crate::report::{Figures, percentile};
+use sidetask_bench_report::{Figures, percentile};
 
 const JOBS: usize = 500;
 

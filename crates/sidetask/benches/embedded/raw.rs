@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::jobs::PAYLOAD_BYTES;
-use crate::report::{Figures, per_second, percentile};
+use sidetask_bench_report::{Figures, per_second, percentile};
 
 const BATCH: usize = 64;
 

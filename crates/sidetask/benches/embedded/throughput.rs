@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::jobs::{call, client, store_of};
-use crate::report::{Figures, per_second};
+use sidetask_bench_report::{Figures, per_second};
 
 const PRODUCERS: usize = 64;
 const ONE_BY_ONE: usize = 4000;
