@@ -20,6 +20,7 @@ mod job;
 mod json;
 mod kind;
 pub mod lifecycle;
+mod new_job;
 mod progress;
 mod rate_limit;
 mod registry;
@@ -29,7 +30,7 @@ mod store;
 mod task_error;
 
 pub use backoff::Backoff;
-pub use call::{Call, Lane, NewJob, TaskOptions, Tick, TickVerdict, When};
+pub use call::{Call, TaskOptions, When};
 pub use cancel::CancelToken;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use context::{Context, Deadline};
@@ -39,6 +40,7 @@ pub use events::{Event, Events, Publisher};
 pub use ids::{IdSource, JobId, WorkerId};
 pub use job::{AttemptError, Counts, JobRecord, QueueStats, State, Stats};
 pub use json::Json;
+pub use new_job::{Lane, NewJob, Tick, TickVerdict};
 pub use progress::{Progress, ProgressReport};
 pub use rate_limit::RateLimit;
 pub use registry::{Definition, Handler, IntoOutcome, Kinds, Registration, Registry, StateNeed, TaskFunction, Work};
@@ -53,8 +55,8 @@ pub use task_error::{TaskError, TaskErrorKind};
 /// What the macros and the facade need and nobody else should use.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::call::check_name;
     pub use crate::kind::{kind_bytes, kind_len, kind_str};
+    pub use crate::new_job::check_name;
     pub use crate::registry::Argument;
     pub use crate::task_error::{NotResult, Returns, ViaBox, ViaInto, Wrap};
     pub use inventory;

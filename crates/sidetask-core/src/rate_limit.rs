@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use crate::call::check_name;
+use crate::new_job::check_name;
 
 /// How often a service may be called: once each `per`, and up to `burst` times at once after a pause.
 ///

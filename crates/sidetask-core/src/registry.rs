@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::call::check_name;
+use crate::new_job::check_name;
 use crate::{Context, Error, Json, StateMap, TaskError, TaskOptions};
 
 mod handler;
