@@ -195,6 +195,30 @@ impl AttemptError {
         let surplus = errors.len().saturating_sub(JobRecord::MAX_ERRORS);
         errors.drain(..surplus);
     }
+
+    /// The errors of a job as stores keep them: JSON text without control characters.
+    pub fn encode(errors: &[Self]) -> String {
+        let stored: Vec<StoredError> = errors
+            .iter()
+            .map(|error| StoredError { n: error.attempt, t: error.at.as_micros(), m: error.message.clone() })
+            .collect();
+        // Numbers and text always have a JSON form.
+        serde_json::to_string(&stored).unwrap_or_default()
+    }
+
+    /// The errors in such a text; none where it is damaged.
+    pub fn decode(text: &str) -> Vec<Self> {
+        let stored: Vec<StoredError> = serde_json::from_str(text).unwrap_or_default();
+        stored.into_iter().map(|error| Self::new(error.n, Timestamp::from_micros(error.t), error.m)).collect()
+    }
+}
+
+/// An attempt's error as it is stored: short names, since there may be many.
+#[derive(Serialize, Deserialize)]
+struct StoredError {
+    n: u32,
+    t: i64,
+    m: String,
 }
 
 /// A number of jobs for each state.
@@ -297,6 +321,17 @@ mod tests {
         }
         assert_eq!(State::from_code(7), None);
         assert!("done".parse::<State>().unwrap_err().to_string().contains("available"));
+    }
+
+    #[test]
+    fn errors_outlive_their_stored_form_and_damage_reads_as_none() {
+        let errors = [AttemptError::new(1, Timestamp::from_micros(7), "a \0 and a \" in it")];
+        let text = AttemptError::encode(&errors);
+        assert!(!text.chars().any(char::is_control), "{text}");
+        assert_eq!(AttemptError::decode(&text), errors);
+        for damaged in ["", "[{", "{}", "[{\"n\":-1}]"] {
+            assert_eq!(AttemptError::decode(damaged), []);
+        }
     }
 
     #[test]

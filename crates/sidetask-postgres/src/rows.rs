@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
 use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, WorkerId};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -71,7 +70,7 @@ pub(crate) fn record(row: &Row) -> Result<JobRecord, tokio_postgres::Error> {
     job.priority = row.try_get(6)?;
     job.output = row.try_get::<_, Option<String>>(8)?.map(Json::from_stored);
     job.progress = row.try_get::<_, Option<&str>>(9)?.and_then(|text| serde_json::from_str::<Progress>(text).ok());
-    job.errors = decode_errors(row.try_get(10)?);
+    job.errors = row.try_get::<_, Option<&str>>(10)?.map(AttemptError::decode).unwrap_or_default();
     job.key = row.try_get(11)?;
     job.cancel_requested = row.try_get(12)?;
     job.worker = row.try_get::<_, Option<Uuid>>(13)?.map(worker_id);
@@ -86,26 +85,4 @@ pub(crate) fn record(row: &Row) -> Result<JobRecord, tokio_postgres::Error> {
 /// The lane whose name and width are in these columns.
 pub(crate) fn lane(name: Option<String>, width: Option<i64>) -> Option<Lane> {
     name.map(|name| Lane { name: Cow::Owned(name), width: width.map_or(1, number) })
-}
-
-/// An attempt's error as it is stored: short names, since there may be many.
-#[derive(Serialize, Deserialize)]
-struct StoredError {
-    n: u32,
-    t: i64,
-    m: String,
-}
-
-pub(crate) fn encode_errors(errors: &[AttemptError]) -> String {
-    let stored: Vec<StoredError> = errors
-        .iter()
-        .map(|error| StoredError { n: error.attempt, t: error.at.as_micros(), m: error.message.clone() })
-        .collect();
-    // Numbers and text always have a JSON form, in which a NUL, which PostgreSQL does not keep, is escaped.
-    serde_json::to_string(&stored).unwrap_or_default()
-}
-
-pub(crate) fn decode_errors(text: Option<&str>) -> Vec<AttemptError> {
-    let stored: Vec<StoredError> = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    stored.into_iter().map(|error| AttemptError::new(error.n, Timestamp::from_micros(error.t), error.m)).collect()
 }

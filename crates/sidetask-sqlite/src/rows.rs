@@ -3,7 +3,6 @@
 
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use serde::{Deserialize, Serialize};
 use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, WorkerId};
 
 /// The columns that [`record`] reads, in its order.
@@ -20,7 +19,7 @@ pub(crate) fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     job.priority = i16::try_from(row.get::<_, i64>(6)?).unwrap_or(i16::MAX);
     job.output = optional_text(row, 8)?.map(Json::from_stored);
     job.progress = optional_text(row, 9)?.and_then(|text| decode_progress(&text));
-    job.errors = decode_errors(optional_text(row, 10)?.as_deref());
+    job.errors = optional_text(row, 10)?.as_deref().map(AttemptError::decode).unwrap_or_default();
     job.key = optional_text(row, 11)?;
     job.cancel_requested = row.get(12)?;
     job.worker = worker_id(row, 13)?;
@@ -77,28 +76,6 @@ pub(crate) fn optional_text(row: &Row<'_>, at: usize) -> rusqlite::Result<Option
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         _ => None,
     })
-}
-
-/// An attempt's error as it is stored: short names, since there may be many.
-#[derive(Serialize, Deserialize)]
-struct StoredError {
-    n: u32,
-    t: i64,
-    m: String,
-}
-
-pub(crate) fn encode_errors(errors: &[AttemptError]) -> String {
-    let stored: Vec<StoredError> = errors
-        .iter()
-        .map(|error| StoredError { n: error.attempt, t: error.at.as_micros(), m: error.message.clone() })
-        .collect();
-    // Numbers and text always have a JSON form.
-    serde_json::to_string(&stored).unwrap_or_default()
-}
-
-pub(crate) fn decode_errors(text: Option<&str>) -> Vec<AttemptError> {
-    let stored: Vec<StoredError> = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    stored.into_iter().map(|error| AttemptError::new(error.n, Timestamp::from_micros(error.t), error.m)).collect()
 }
 
 fn decode_progress(text: &str) -> Option<Progress> {

@@ -98,9 +98,9 @@ impl Settlement {
         let policy = Policy { max_attempts: held.max_attempts, retry_in };
         let next = lifecycle::next(held.standing, outcome, policy, now)?;
         let errors = outcome.error().map(|message| {
-            let mut errors = rows::decode_errors(held.errors.as_deref());
+            let mut errors = held.errors.as_deref().map(AttemptError::decode).unwrap_or_default();
             AttemptError::new(held.standing.attempt, now, message).push(&mut errors);
-            rows::encode_errors(&errors)
+            AttemptError::encode(&errors)
         });
         let output = match outcome {
             Outcome::Completed(output) if next.keeps_output => Some(output.as_str().to_owned()),

@@ -129,9 +129,9 @@ pub(crate) fn end(
 
 fn write(unit: &Unit<'_>, held: &Held, outcome: &Outcome, next: &Transition) -> rusqlite::Result<()> {
     let errors = outcome.error().map(|message| {
-        let mut errors = rows::decode_errors(held.errors.as_deref());
+        let mut errors = held.errors.as_deref().map(AttemptError::decode).unwrap_or_default();
         AttemptError::new(held.standing.attempt, unit.now, message).push(&mut errors);
-        rows::encode_errors(&errors)
+        AttemptError::encode(&errors)
     });
     let output = match outcome {
         Outcome::Completed(output) if next.keeps_output => Some(output.as_str()),
