@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::process::Command;
 use std::time::Duration;
 
-use sidetask::{Client, State};
-use sidetask_testing::faults::Process;
+use sidetask::{Client, State, Timestamp};
+use sidetask_testing::faults::{History, Process};
 
 /// Nothing here takes that long unless it hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -69,6 +69,7 @@ pub(crate) struct Said {
     pub(crate) acknowledged: HashSet<String>,
     /// How often each job's function began.
     pub(crate) runs: HashMap<String, usize>,
+    history: History,
 }
 
 impl Said {
@@ -76,21 +77,35 @@ impl Said {
         for line in lines {
             match line.split(' ').collect::<Vec<_>>()[..] {
                 ["ack", id] => _ = self.acknowledged.insert(id.to_owned()),
-                ["run", id, ..] => *self.runs.entry(id.to_owned()).or_default() += 1,
+                [what @ ("run" | "end"), id, attempt, fence, at] => {
+                    // The last line of one that was killed may lack its end.
+                    let at = Timestamp::from_micros(at.parse().unwrap_or_default());
+                    let (job, attempt, fence) = (id.parse().unwrap(), attempt.parse().unwrap(), fence.parse().unwrap());
+                    if what == "run" {
+                        *self.runs.entry(id.to_owned()).or_default() += 1;
+                        self.history.began(job, attempt, fence, at);
+                    } else {
+                        self.history.ended(job, attempt, fence, at);
+                    }
+                }
                 _ => {}
             }
         }
     }
 }
 
-/// Asserts that every acknowledged job was completed, and that nothing is left.
+/// Asserts that every acknowledged job was completed, that nothing is left, and that what was said can have happened.
 pub(crate) async fn assert_all_completed(client: &Client, said: &Said) {
     let total = client.stats().await.unwrap().total();
     for (state, count) in total.iter() {
         assert!(state == State::Completed || count == 0, "{count} jobs are {state}");
     }
+    let (mut history, mut records) = (said.history.clone(), Vec::new());
     for id in &said.acknowledged {
         let job = client.job(id.parse().unwrap()).await.unwrap().unwrap_or_else(|| panic!("job {id} is lost"));
         assert_eq!(job.state, State::Completed, "{id}");
+        history.acknowledged(job.id);
+        records.push(job);
     }
+    history.check_against(&records).assert_sound();
 }
