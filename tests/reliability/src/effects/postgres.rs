@@ -1,8 +1,8 @@
 use std::time::Duration;
 
+use sidetask::postgres::CompleteIn;
+use sidetask::postgres::tokio_postgres::{NoTls, connect};
 use sidetask::{Context, TaskError};
-use sidetask_postgres::CompleteIn;
-use sidetask_postgres::tokio_postgres::{NoTls, connect};
 
 use crate::say;
 

@@ -1,5 +1,5 @@
 //! 1. A job enqueued in a transaction that is rolled back never runs; one of a committed transaction runs; neither is
-//! visible early.
+//!    visible early.
 //!
 //! Many transactions at once, each with a job, are held open for a while and then end one way or the other, while a
 //! worker takes whatever it sees. PostgreSQL by both of its clients, SQLite by rusqlite, which has one transaction at a

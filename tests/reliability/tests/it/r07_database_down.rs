@@ -1,5 +1,5 @@
 //! 7. The database is down for a second, or a minute: nothing is lost, the worker survives, buffered acknowledgements
-//! flush.
+//!    flush.
 //!
 //! Jobs whose functions return meanwhile do not run again: their results wait in the worker. That holds while its lease
 //! does, which goes on ending by the database's clock, and beyond it as long as no other worker is there to take the jobs:

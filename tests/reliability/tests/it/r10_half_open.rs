@@ -132,7 +132,8 @@ async fn a_transaction_of_the_users_over_a_silent_connection_fails_in_time() {
     let mut tx = connection.transaction().await.unwrap();
     store.enqueue_in(&mut tx, Call::new("subject.work", [0])).await.unwrap();
     way.proxy.freeze();
-    fails("enqueue in a transaction", store.enqueue_in(&mut tx, Call::new("subject.work", [0]))).await;
+    let enqueued = Box::pin(store.enqueue_in(&mut tx, Call::new("subject.work", [0])));
+    fails("enqueue in a transaction", enqueued).await;
     drop(tx);
     drop(connection);
     way.proxy.cut();
