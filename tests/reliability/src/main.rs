@@ -14,6 +14,7 @@ use settings::Settings;
 use tasks::work;
 
 mod effects;
+mod roles;
 mod say;
 mod settings;
 mod tasks;
@@ -25,7 +26,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::take(&mut arguments)?;
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [role, url, rest @ ..] = &arguments[..] else {
-        return Err("usage: subject produce|work|both|drain|keyed|enqueue URL [..] [--SETTING=VALUE]".into());
+        return Err("usage: subject ROLE URL [..] [--SETTING=VALUE]".into());
     };
     let client = sidetask::connect(url).await?;
     effects::keep_at(url);
@@ -39,7 +40,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ("drain", []) => drain(&client, settings).await,
         ("keyed", [prefix, number]) => keyed(&client, prefix, number.parse()?).await,
         ("enqueue", [number, ms]) => enqueue(&client, number.parse()?, ms.parse()?).await,
-        _ => Err(format!("unknown arguments {arguments:?}").into()),
+        _ => roles::play(&client, role, rest, settings).await,
     }
 }
 
