@@ -16,4 +16,5 @@ mod r07_database_down;
 mod r08_connections_terminated;
 mod r09_notifications_dropped;
 mod r10_half_open;
+mod r12_leader;
 mod world;
