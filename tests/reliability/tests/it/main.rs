@@ -17,4 +17,6 @@ mod r08_connections_terminated;
 mod r09_notifications_dropped;
 mod r10_half_open;
 mod r12_leader;
+mod r13_downtime;
+mod tables;
 mod world;
