@@ -18,5 +18,6 @@ mod r09_notifications_dropped;
 mod r10_half_open;
 mod r12_leader;
 mod r13_downtime;
+mod r14_uniqueness;
 mod tables;
 mod world;
