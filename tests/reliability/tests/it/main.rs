@@ -19,5 +19,6 @@ mod r10_half_open;
 mod r12_leader;
 mod r13_downtime;
 mod r14_uniqueness;
+mod r15_lanes;
 mod tables;
 mod world;
