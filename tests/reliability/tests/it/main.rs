@@ -16,6 +16,8 @@ mod r07_database_down;
 mod r08_connections_terminated;
 mod r09_notifications_dropped;
 mod r10_half_open;
+#[cfg(target_os = "linux")]
+mod r11_clock;
 mod r12_leader;
 mod r13_downtime;
 mod r14_uniqueness;
