@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
+mod disk;
 mod effects;
 mod kit;
 mod r01_enqueue_in;
@@ -22,5 +23,6 @@ mod r12_leader;
 mod r13_downtime;
 mod r14_uniqueness;
 mod r15_lanes;
+mod r16_refused;
 mod tables;
 mod world;
