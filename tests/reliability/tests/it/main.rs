@@ -24,5 +24,6 @@ mod r13_downtime;
 mod r14_uniqueness;
 mod r15_lanes;
 mod r16_refused;
+mod r18_rolling_deploy;
 mod tables;
 mod world;
