@@ -25,5 +25,6 @@ mod r14_uniqueness;
 mod r15_lanes;
 mod r16_refused;
 mod r18_rolling_deploy;
+mod r19_sqlite;
 mod tables;
 mod world;
