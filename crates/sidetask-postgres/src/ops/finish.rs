@@ -29,12 +29,24 @@ pub(crate) async fn finish(inner: &Inner, mut finishes: Vec<Finish>) -> Result<V
         _ if finishes.is_empty() => return Ok(Vec::new()),
         Some(outputs) if outputs.len() == finishes.len() => {
             if let Some(verdicts) = complete(inner, &outputs).await? {
-                return Ok(verdicts);
+                return look_again(inner, &finishes, verdicts).await;
             }
         }
         _ => {}
     }
     inner.database.transact(&finishes, |work, finishes| Box::pin(end(work, finishes))).await
+}
+
+/// Asks again for those that were not held any more: a job that was changed while the statement began, by somebody who asked
+/// it to stop for instance, is locked as it is now and deleted as it was then, which it is not any more.
+async fn look_again(inner: &Inner, finishes: &[Finish], mut verdicts: Vec<Verdict>) -> Result<Vec<Verdict>, Fault> {
+    let refused: Vec<usize> = (0..verdicts.len()).filter(|at| verdicts[*at] == Verdict::LeaseLost).collect();
+    if !refused.is_empty() {
+        let finishes: Vec<Finish> = refused.iter().map(|at| finishes[*at].clone()).collect();
+        let again = inner.database.transact(&finishes, |work, finishes| Box::pin(end(work, finishes))).await?;
+        refused.into_iter().zip(again).for_each(|(at, verdict)| verdicts[at] = verdict);
+    }
+    Ok(verdicts)
 }
 
 /// PostgreSQL keeps no NUL in text. No JSON has one; in what is none another character stands for it, so that a report

@@ -8,8 +8,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask::core::Change;
-use sidetask::{Call, Client, Error, Schedule, State};
+use sidetask::core::lifecycle::Outcome;
+use sidetask::core::{Change, Claim, Finish, IdSource, Joining, Kinds, Verdict, Want};
+use sidetask::{Call, Client, Error, Json, Schedule, State};
 use sidetask_postgres_local::Server;
 
 use crate::disk::SmallDisk;
@@ -45,6 +46,12 @@ mod locked_the_other_way_round {
     use super::*;
 
     on!(postgres: a_change_that_meets_a_deadlock_is_done_in_the_end);
+}
+
+mod changed_while_it_is_reported {
+    use super::*;
+
+    on!(postgres: a_report_that_waits_for_a_change_counts);
 }
 
 async fn serialization_failures_lose_nothing(world: World) {
@@ -178,18 +185,43 @@ async fn a_change_that_meets_a_deadlock_is_done_in_the_end(world: World) {
     other.batch_execute("SET deadlock_timeout = '5s'; BEGIN").await.unwrap();
     lock(ids[1]).await.unwrap();
     let changing = tokio::spawn(async move { store.change(ids.to_vec(), Change::Cancel).await });
-    let watch = connect(server).await;
-    until("the store waits", async || {
-        let waits =
-            format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{schema}%'");
-        watch.query_one(&waits, &[]).await.unwrap().get::<_, i64>(0) > 0
-    })
-    .await;
+    until_locked_out(server, schema).await;
     // Whether this succeeds says who was ended, and the store does its work either way.
     let _ = lock(ids[0]).await;
     other.batch_execute("COMMIT").await.unwrap();
     let states = tokio::time::timeout(PATIENCE, changing).await.unwrap().unwrap().unwrap();
     assert_eq!(states, [Some(State::Cancelled); 2]);
+}
+
+/// A job is changed by a transaction that is not over while its attempt is reported: the report waits, and then counts.
+async fn a_report_that_waits_for_a_change_counts(world: World) {
+    let client = world.client().await;
+    let store = Arc::clone(client.store().unwrap());
+    let job = client.enqueue(Call::new("subject.work", [1])).await.unwrap();
+    let worker = IdSource::new().worker(store.clock().now());
+    store.join(Joining { worker, name: "the test".to_owned(), lease: PATIENCE }).await.unwrap();
+    let wants = vec![Want { queue: "default".to_owned(), limit: 1 }];
+    let claim = Claim { worker, kinds: Kinds::from_iter(["subject.work"]), wants };
+    let token = store.claim(claim).await.unwrap()[0].token;
+
+    let (server, schema) = world.url.split_once("?schema=").unwrap();
+    let other = connect(server).await;
+    other.batch_execute(&format!("BEGIN; UPDATE {schema}.jobs SET cancel_requested = true")).await.unwrap();
+    let finish = Finish { token, outcome: Outcome::Completed(Json::from_stored("1")), retry_in: Duration::ZERO };
+    let finishing = tokio::spawn(async move { store.finish(vec![finish]).await });
+    until_locked_out(server, schema).await;
+    other.batch_execute("COMMIT").await.unwrap();
+    let verdicts = tokio::time::timeout(PATIENCE, finishing).await.unwrap().unwrap().unwrap();
+    assert!(matches!(verdicts[..], [Verdict::Accepted(state)] if state.is_final()), "{verdicts:?}");
+    assert!(job.record().await.unwrap().state.is_final());
+}
+
+/// Waits until somebody waits for a lock in the schema.
+async fn until_locked_out(server: &str, schema: &str) {
+    let watch = connect(server).await;
+    let waits =
+        format!("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{schema}%'");
+    until("the store waits", async || watch.query_one(&waits, &[]).await.unwrap().get::<_, i64>(0) > 0).await;
 }
 
 /// On a server of its own, with the table of jobs on a disk of some megabytes.
