@@ -42,6 +42,8 @@ const TRIES: u32 = 10;
 ///
 /// They are locked then, so that they stay in their place and need no index to be found again.
 ///
+/// Numbers that a damaged row may have come back into their bounds, so that it holds up no others and can be reported.
+///
 /// `me` locks the worker's row, so that no rescue comes between, and refuses a claim that comes after a later one.
 static CLAIM: Statement = Statement {
     text: "WITH me AS (
@@ -59,7 +61,8 @@ static CLAIM: Statement = Statement {
                    FOR UPDATE SKIP LOCKED) AS job
                WHERE NOT EXISTS (SELECT FROM {s}.queues WHERE name = want.queue AND paused)),
            taken AS (
-               UPDATE {s}.jobs SET state = 2, attempt = attempt + 1, fence = fence + 1, worker = $2, claim = $3,
+               UPDATE {s}.jobs SET state = 2, attempt = greatest(0, least(attempt, 4294967294)) + 1,
+                   fence = greatest(0, least(fence, 9223372036854775806)) + 1, worker = $2, claim = $3,
                    attempted_at = {now}, cancel_requested = false
                FROM picked WHERE jobs.ctid = picked.ctid
                RETURNING jobs.id, jobs.attempt, jobs.fence, kind, queue, args, max_attempts, timeout, run_at, priority,

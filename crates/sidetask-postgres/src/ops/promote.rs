@@ -11,7 +11,8 @@ use crate::statement::Statement;
 use crate::store::Inner;
 
 static NEXT: Statement = Statement {
-    text: "SELECT run_at - {now} FROM {s}.jobs WHERE state IN (0, 3) AND NOT held ORDER BY run_at, seq LIMIT 1",
+    text: "SELECT greatest(run_at, {now}) - {now} FROM {s}.jobs
+           WHERE state IN (0, 3) AND NOT held ORDER BY run_at, seq LIMIT 1",
     types: &[Type::INT8],
 };
 

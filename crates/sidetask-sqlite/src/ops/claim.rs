@@ -61,7 +61,8 @@ fn candidates(unit: &Unit<'_>, kinds: &Kinds, want: &Want) -> rusqlite::Result<V
     Ok(chosen)
 }
 
-/// Answers the job's lane as well.
+/// Answers the job's lane as well. Numbers that a damaged row may have come back into their bounds, so that it holds up no
+/// others and can be reported.
 fn take(
     unit: &Unit<'_>,
     worker: WorkerId,
@@ -70,7 +71,8 @@ fn take(
 ) -> rusqlite::Result<(Claimed, Option<Arc<str>>)> {
     unit.statement(
         "UPDATE sidetask_jobs
-         SET state = 2, attempt = attempt + 1, fence = fence + 1, worker = ?2, attempted_at = ?3, cancel_requested = 0
+         SET state = 2, attempt = max(0, min(attempt, 4294967294)) + 1,
+             fence = max(0, min(fence, 9223372036854775806)) + 1, worker = ?2, attempted_at = ?3, cancel_requested = 0
          WHERE seq = ?1
          RETURNING id, attempt, fence, kind, args, max_attempts, timeout, run_at, lane",
     )?

@@ -24,6 +24,7 @@ mod r13_downtime;
 mod r14_uniqueness;
 mod r15_lanes;
 mod r16_refused;
+mod r17_poison;
 mod r18_rolling_deploy;
 mod r19_sqlite;
 mod tables;
