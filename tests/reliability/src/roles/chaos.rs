@@ -48,8 +48,9 @@ pub(crate) async fn act(client: &Client, seed: u64, settings: Settings) -> Resul
         let random = fastrand::Rng::with_seed(seed.wrapping_add(hand));
         hands.spawn(Hand { client: client.clone(), random, jobs: Vec::new() }.act());
     }
+    let mut terminate = signal(SignalKind::terminate())?;
     println!("ready");
-    signal(SignalKind::terminate())?.recv().await;
+    terminate.recv().await;
     hands.shutdown().await;
     loop {
         match client.stats().await {

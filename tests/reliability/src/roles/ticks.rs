@@ -20,8 +20,9 @@ pub(crate) async fn keep(client: &Client, period: Duration, settings: Settings) 
     let Settings { lease, poll, slots, .. } = settings;
     let worker = client.worker().queue("default", slots).lease(lease).poll_interval(poll);
     let worker = worker.schedule(schedule, |at| tick::call(at.as_micros())).start().await?;
+    let mut terminate = signal(SignalKind::terminate())?;
     println!("ready");
-    signal(SignalKind::terminate())?.recv().await;
+    terminate.recv().await;
     println!("report {}", worker.shutdown(Duration::from_secs(5)).await);
     Ok(client.close().await?)
 }

@@ -27,5 +27,6 @@ mod r16_refused;
 mod r17_poison;
 mod r18_rolling_deploy;
 mod r19_sqlite;
+mod r20_history;
 mod tables;
 mod world;
