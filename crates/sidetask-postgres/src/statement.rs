@@ -13,7 +13,9 @@ pub(crate) struct Statement {
     pub(crate) types: &'static [Type],
 }
 
-const NOW: &str = "coalesce($1, (extract(epoch FROM statement_timestamp()) * 1000000)::bigint)";
+/// By `date_part`, whose floating point is exact to the microsecond for two centuries: `extract` answers a decimal number,
+/// which takes three times as long to reckon with, for each row.
+const NOW: &str = "coalesce($1, (date_part('epoch', statement_timestamp()) * 1000000)::bigint)";
 
 /// The texts of one store, for its schema.
 #[derive(Debug)]
