@@ -9,6 +9,7 @@ use crate::settings::Settings;
 
 mod chaos;
 mod insert;
+mod steady;
 mod telling;
 mod ticks;
 
@@ -17,6 +18,7 @@ pub(crate) async fn play(client: &Client, role: &str, rest: &[&str], settings: S
         ("ticks", [ms]) => ticks::keep(client, Duration::from_millis(ms.parse()?), settings).await,
         ("insert", [key, tasks]) => insert::insert(client, key, tasks.parse()?).await,
         ("chaos", [seed]) => chaos::act(client, seed.parse()?, settings).await,
+        ("steady", [rate]) => steady::work(client, rate.parse()?, settings).await,
         ("later", [ms]) => later(client, Duration::from_millis(ms.parse()?)).await,
         ("purge", [ms]) => purge(client, Duration::from_millis(ms.parse()?)).await,
         _ => Err(format!("unknown arguments {role} {rest:?}").into()),
