@@ -94,8 +94,9 @@ const CHORES: &[Chore] = &[
         usage: "bench NAME [--output json] [..]",
         about: "measure ourselves beside the raw figures",
         details: "Runs a benchmark in a release build: `aws`, running and sending tasks beside Lambda's bare runtime and \
-                  the bare requests; `embedded`, the embedded store beside the disk; `response`, tasks after the \
-                  response beside a server without them. Everything after its name is passed on to it, and its standard \
+                  the bare requests; `embedded`, the embedded store beside the disk; `postgres`, the PostgreSQL \
+                  store beside the server, with `--peers` beside another queue too; `response`, tasks after the response \
+                  beside a server without them. Everything after its name is passed on to it, and its standard \
                   output is left as it is.",
         run: bench,
     },
@@ -199,6 +200,8 @@ struct Benchmark {
     package: &'static str,
     /// What it measures besides what is built with it: arguments of `cargo build`.
     programs: &'static [&'static [&'static str]],
+    /// A workspace of others' programs, which it measures as well where `--peers` is given.
+    peers: Option<&'static str>,
 }
 
 const BENCHMARKS: &[Benchmark] = &[
@@ -207,10 +210,20 @@ const BENCHMARKS: &[Benchmark] = &[
         package: "sidetask-aws-bench",
         // Apart from each other, so that the handlers do without the clients of AWS's services.
         programs: &[&["--profile", "handler", "--features", "handlers"], &["--release", "--features", "dispatch"]],
+        peers: None,
     },
-    Benchmark { name: "embedded", package: "sidetask", programs: &[] },
-    Benchmark { name: "response", package: "sidetask-tower", programs: &[] },
+    Benchmark { name: "embedded", package: "sidetask", programs: &[], peers: None },
+    Benchmark {
+        name: "postgres",
+        package: "sidetask-postgres-bench",
+        programs: &[],
+        peers: Some("benches/peers/Cargo.toml"),
+    },
+    Benchmark { name: "response", package: "sidetask-tower", programs: &[], peers: None },
 ];
+
+/// Where a benchmark finds them.
+const PEERS: &str = "target/peers";
 
 fn bench(arguments: &[String]) -> Result<()> {
     let names: Vec<String> = BENCHMARKS.iter().map(|benchmark| format!("`{}`", benchmark.name)).collect();
@@ -218,12 +231,19 @@ fn bench(arguments: &[String]) -> Result<()> {
     let Some((benchmark, rest)) = arguments.split_first() else {
         bail!("say which benchmark: there are {names}");
     };
-    let Some(Benchmark { name, package, programs }) = BENCHMARKS.iter().find(|known| known.name == benchmark) else {
+    let Some(Benchmark { name, package, programs, peers }) = BENCHMARKS.iter().find(|known| known.name == benchmark)
+    else {
         bail!("there is no benchmark `{benchmark}`: there are {names}");
     };
     for program in *programs {
         let cargo = ["build", "--quiet", "--package", package, "--bins"];
         Step::cargo("what is measured", &[&cargo, *program].concat()).run()?;
+    }
+    if let Some(manifest) = peers
+        && rest.iter().any(|argument| argument == "--peers")
+    {
+        let cargo = ["build", "--quiet", "--release", "--manifest-path", manifest, "--target-dir", PEERS];
+        Step::cargo("the peers", &cargo).run()?;
     }
     let cargo = ["bench", "--quiet", "--package", package, "--bench", name, "--"];
     let arguments: Vec<&str> = cargo.into_iter().chain(rest.iter().map(String::as_str)).collect();
@@ -242,7 +262,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {
         assert!(run_with(&["tset"]).contains("cargo xtask COMMAND"));
-        assert!(run_with(&["bench", "postgres"]).contains("`aws`, `embedded`, `response`"));
+        assert!(run_with(&["bench", "mysql"]).contains("`aws`, `embedded`, `postgres`, `response`"));
         assert!(run_with(&["bench"]).contains("which benchmark"));
         assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
         assert!(run_with(&["set-up", "mysql"]).contains("`postgres`"));
