@@ -41,9 +41,9 @@ pub(crate) static LINES: [Line; 30] = [
 /// What it was measured under, with so many threads of load.
 pub(crate) fn conditions(threads: usize) -> String {
     format!(
-        "Load: {CONNECTIONS} connections that are kept alive,\n{} ms a round on each server, in short windows taken in \
-         turn. A server's process with tokio's default threads\nshares {} cores with {threads} threads of load, and with \
-         whatever else runs.",
+        "Load: {CONNECTIONS} connections that are kept alive, {} ms a round on each server, in short windows taken in turn. \
+         A\nserver's process with tokio's default threads shares {} cores with {threads} threads of load, and with whatever \
+         else runs.",
         MEASURED.as_millis(),
         cores(),
     )
