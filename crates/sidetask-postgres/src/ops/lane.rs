@@ -56,6 +56,15 @@ pub(crate) async fn lock_of(work: &Work<'_>, jobs: &[Uuid]) -> Result<(), Fault>
     Ok(())
 }
 
+/// Locks lanes. To be done before any job is locked.
+pub(crate) async fn lock(work: &Work<'_>, lanes: &BTreeSet<&str>) -> Result<(), Fault> {
+    if !lanes.is_empty() {
+        let lanes: Vec<&str> = lanes.iter().copied().collect();
+        work.query(&LOCK, &[&lanes]).await?;
+    }
+    Ok(())
+}
+
 /// Which of the jobs that enter these lanes, in this order, are let in; the others are held. Locks the lanes. Those that
 /// are held are to be stored in this order, by this transaction.
 pub(crate) async fn admit(work: &Work<'_>, entering: &[&Lane]) -> Result<Vec<bool>, Fault> {
@@ -152,8 +161,8 @@ async fn look(work: &Work<'_>, lanes: &BTreeSet<&str>, most: i64) -> Result<BTre
     if lanes.is_empty() {
         return Ok(found);
     }
+    lock(work, lanes).await?;
     let lanes: Vec<&str> = lanes.iter().copied().collect();
-    work.query(&LOCK, &[&lanes]).await?;
     for row in work.query(&LOOK, &[&lanes, &most]).await? {
         let there = found.entry(row.try_get(0)?).or_default();
         there.under_way = row.try_get::<_, i64>(1)?.unsigned_abs();

@@ -65,6 +65,30 @@ async fn no_lane_is_ever_wider_while_workers_are_lost() {
     assert_eq!((ended.iter().sum::<u64>(), total.total()), (JOBS as u64, JOBS as u64), "{total:?}");
 }
 
+/// Whoever had stored some by then could have another, which waits for these, wait for ever.
+#[tokio::test]
+async fn a_call_waits_for_all_its_lanes_before_it_stores_anything() {
+    let schema = Schema::new();
+    let store = schema.open().await;
+    let mut other = schema.connect().await;
+    let lock = other.transaction().await.unwrap();
+    let key = format!("SELECT pg_advisory_xact_lock(hashtextextended('{}.b', 0))", schema.name);
+    lock.query(&key, &[]).await.unwrap();
+    // The same key twice is stored by statements of their own.
+    let keyed = |at| NewJob { key: Some("key".into()), ..laned(at) };
+    let call = store.enqueue(vec![keyed(0), keyed(0), laned(1)]);
+    let stored = async {
+        let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%{s}.%'";
+        while schema.number(waits).await == 0 {}
+        let writes =
+            "SELECT count(*) FROM pg_locks WHERE relation = '{s}.jobs'::regclass AND mode = 'RowExclusiveLock'";
+        assert_eq!(schema.number(writes).await, 0);
+        lock.commit().await.unwrap();
+    };
+    let (enqueued, ()) = within(async { tokio::join!(call, stored) }).await;
+    assert_eq!(enqueued.unwrap().iter().map(|job| job.existed).collect::<Vec<_>>(), [false, true, false]);
+}
+
 /// A worker after another: some finish what they claim, some leave, some are never heard of again.
 async fn live_and_vanish(seed: u64, schema: &Schema, store: &PostgresStore, is_over: &AtomicBool) {
     let mut random = fastrand::Rng::with_seed(seed);

@@ -30,6 +30,11 @@ pub(super) async fn enqueue(inner: &Inner, jobs: &[NewJob]) -> Result<Vec<Enqueu
 /// The same in a transaction that is there.
 pub(crate) async fn store(work: &Work<'_>, call: &Call<'_>) -> Result<(Vec<Enqueued>, News), Fault> {
     let mut ticks = Ticks::lock(work, call.jobs).await?;
+    // Of what is stored run by run; two calls whose runs enter them in another order would wait for each other.
+    if call.jobs.len() > 1 {
+        let lanes = call.jobs.iter().filter_map(|job| Some(&*job.lane.as_ref()?.name)).collect();
+        lane::lock(work, &lanes).await?;
+    }
     let mut news = News::default();
     let mut answers = Vec::with_capacity(call.jobs.len());
     let jobs: Vec<&NewJob> = call.jobs.iter().collect();
