@@ -21,6 +21,7 @@ use crate::error::{Fault, is_crowded, unconnected};
 use crate::news::{Announcer, News};
 use crate::options::PostgresOptions;
 use crate::statement::{Statement, Texts};
+use crate::teller::Teller;
 use crate::transaction::{Row, Session, typed};
 use crate::{Pooler, tls};
 
@@ -36,6 +37,7 @@ pub(crate) struct Database {
     pub(crate) connector: Arc<Connector>,
     pub(crate) texts: Arc<Texts>,
     pub(crate) announcer: Arc<Announcer>,
+    pub(crate) teller: Arc<Teller>,
     /// What times are taken from in place of the database's clock, for tests.
     pub(crate) fixed_clock: Option<Arc<dyn Clock>>,
     pub(crate) clock: Arc<DatabaseClock>,
@@ -65,12 +67,12 @@ impl Database {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| Error::storage("cannot make a pool of connections", error))?;
-        let announcer = Announcer::new(&options.schema, pool.clone(), options.acquire_timeout);
         Ok(Self {
             pool,
             connector: Arc::new(connector),
             texts: Arc::new(Texts::new(&options.schema)),
-            announcer: Arc::new(announcer),
+            announcer: Arc::new(Announcer::new(&options.schema)),
+            teller: Arc::default(),
             fixed_clock: options.clock.clone(),
             clock: Arc::new(DatabaseClock::new()),
             acquire_timeout: options.acquire_timeout,
@@ -207,13 +209,20 @@ impl Database {
         let transaction = self.within(async { Ok(session.transaction().await?) }).await?;
         let work = Work { database: self, session: Session::Own { transaction, prepares: self.prepares } };
         let (done, news) = operation(&work, arguments).await?;
-        self.announcer.send(&work, &news).await?;
         if let Session::Own { transaction, .. } = work.session {
             *commits = true;
-            self.within(async { Ok(transaction.commit().await?) }).await?;
+            let committed = self.within(async { Ok(transaction.commit().await?) }).await;
+            // What is not known to have happened may have happened, and others look.
+            self.tell_others(&news);
+            committed?;
         }
         self.announcer.publish(news);
         Ok(done)
+    }
+
+    /// Tells other processes of what was committed. Answers at once.
+    pub(crate) fn tell_others(&self, news: &News) {
+        self.teller.tell(self, self.announcer.payloads(news));
     }
 
     /// Bounds a wait for the server, a little longer than the server does: if it can, it says what came of it.

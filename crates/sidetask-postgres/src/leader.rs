@@ -122,8 +122,9 @@ impl Leader {
     pub(crate) async fn resign(&self, database: &Database) -> Result<(), Fault> {
         if matches!(self.known(database), Known::Mine { .. }) {
             self.know(Known::Nothing);
-            let announcer = &database.announcer;
-            database.query(&RESIGN, &[&self.me, &announcer.channel, &announcer.resignation()]).await?;
+            if !database.query(&RESIGN, &[&self.me]).await?.is_empty() {
+                database.teller.tell(database, vec![database.announcer.resignation()]);
+            }
         }
         Ok(())
     }
@@ -167,8 +168,5 @@ static LEAD: Statement = Statement {
     types: &[Type::INT8, Type::UUID, Type::INT8],
 };
 
-static RESIGN: Statement = Statement {
-    text: "WITH gone AS (DELETE FROM {s}.leader WHERE holder = $1 RETURNING holder)
-           SELECT pg_notify($2, $3) FROM gone",
-    types: &[Type::UUID, Type::TEXT, Type::TEXT],
-};
+static RESIGN: Statement =
+    Statement { text: "DELETE FROM {s}.leader WHERE holder = $1 RETURNING holder", types: &[Type::UUID] };

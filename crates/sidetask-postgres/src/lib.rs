@@ -3,7 +3,6 @@
 mod clock;
 mod connect;
 mod database;
-mod debounce;
 mod error;
 mod holders;
 mod leader;

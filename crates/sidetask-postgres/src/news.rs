@@ -1,16 +1,13 @@
 //! What a change is to others: events in this process, notifications to other processes.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use deadpool_postgres::Pool;
 use sidetask_core::{Event, JobId, Publisher, State};
 use tokio_postgres::types::Type;
 
 use crate::database::Work;
-use crate::debounce::{Later, Told};
 use crate::error::Fault;
 use crate::holders::Holders;
 use crate::statement::Statement;
@@ -25,8 +22,6 @@ pub(crate) struct News {
     pub(crate) finished: Vec<(JobId, State)>,
     pub(crate) progress: Vec<JobId>,
     pub(crate) cancel_requests: Vec<JobId>,
-    /// What of this the transaction tells others by itself.
-    pub(crate) told: OnceLock<Told>,
 }
 
 impl News {
@@ -68,8 +63,8 @@ impl News {
 }
 
 /// Tells others of changes, by `<tag> <letter>..`: `a` and a queue in which a job became available, `d` for something due
-/// at another time, `l` where nobody leads any more, `s` for jobs that ended or reported progress, `c` and a job that is asked to stop. Any other letter
-/// says that something changed.
+/// at another time, `l` where nobody leads any more, `s` for jobs that ended or reported progress, `c` and a job that is
+/// asked to stop. Any other letter says that something changed.
 #[derive(Debug)]
 pub(crate) struct Announcer {
     /// The channel of the schema.
@@ -77,15 +72,13 @@ pub(crate) struct Announcer {
     /// Tells this store's own notifications from those of others.
     tag: String,
     pub(crate) publisher: Publisher,
-    /// `None` where everything is said with its own transaction.
-    later: Option<Arc<Later>>,
     /// What this process knows of its workers' claims, which changes with what becomes available.
     pub(crate) holders: Holders,
     /// Whether it was heard that nobody leads, and not asked for since.
     leaderless: AtomicBool,
 }
 
-pub(crate) static NOTIFY: Statement = Statement {
+static NOTIFY: Statement = Statement {
     text: "SELECT pg_notify($1, payload) FROM unnest($2) AS payload",
     types: &[Type::TEXT, Type::TEXT_ARRAY],
 };
@@ -96,40 +89,23 @@ const LEADERLESS: &str = "l";
 const NAMED: usize = 64;
 
 impl Announcer {
-    /// `limit` is how long what is said later may wait for a connection.
-    pub(crate) fn new(schema: &str, pool: Pool, limit: Duration) -> Self {
-        let channel = format!("sidetask.{schema}");
-        let later = Some(Arc::new(Later::new(channel.clone(), pool, limit)));
-        let (publisher, holders) = (Publisher::new(), Holders::default());
-        Self { channel, tag: tag(), publisher, later, holders, leaderless: AtomicBool::new(false) }
+    pub(crate) fn new(schema: &str) -> Self {
+        Self::on(format!("sidetask.{schema}"))
     }
 
-    /// Tells others of changes in transactions of users, of whose commit nobody here learns: nothing is said later, and
-    /// this store hears it as others do, with the commit. What is published reaches nobody.
+    /// Tells others of changes in transactions of users, of whose commit nobody here learns: this store hears it as others
+    /// do, with the commit. What is published reaches nobody.
     pub(crate) fn for_user(&self) -> Self {
-        let (channel, publisher, holders) = (self.channel.clone(), Publisher::new(), Holders::default());
-        Self { channel, tag: tag(), publisher, later: None, holders, leaderless: AtomicBool::new(false) }
+        Self::on(self.channel.clone())
     }
 
-    /// The notifications to send with a change, whose transaction may still fail. The rest is said later, after the news
-    /// are published or dropped: a commit with a notification takes a lock of the whole server.
+    fn on(channel: String) -> Self {
+        let (publisher, holders) = (Publisher::new(), Holders::default());
+        Self { channel, tag: tag(), publisher, holders, leaderless: AtomicBool::new(false) }
+    }
+
+    /// What there is to say of a change.
     pub(crate) fn payloads(&self, news: &News) -> Vec<String> {
-        let payloads = self.all_payloads(news);
-        let told = self.later.as_ref().map(|later| Told::of(later, payloads.clone()));
-        let mut payloads = told.as_ref().map_or(payloads, |told| told.now().to_vec());
-        if news.cancel_requests.len() <= NAMED {
-            let tag = &self.tag;
-            payloads.extend(news.cancel_requests.iter().map(|id| format!("{tag} c{id}")));
-        }
-        // Whatever was told of these news before counts as not told, and is said later.
-        if let Some(told) = told {
-            let _ = news.told.set(told);
-        }
-        payloads
-    }
-
-    /// What there is to say of a change, but which jobs are asked to stop.
-    pub(crate) fn all_payloads(&self, news: &News) -> Vec<String> {
         let tag = &self.tag;
         let mut payloads: Vec<String> = news.available.iter().map(|queue| format!("{tag} a{queue}")).collect();
         if news.scheduled {
@@ -140,11 +116,13 @@ impl Announcer {
         }
         if news.cancel_requests.len() > NAMED {
             payloads.push(format!("{tag} x"));
+        } else {
+            payloads.extend(news.cancel_requests.iter().map(|id| format!("{tag} c{id}")));
         }
         payloads
     }
 
-    /// Sends the notifications of a transaction with it.
+    /// Sends the notifications of a user's transaction with it.
     pub(crate) async fn send(&self, work: &Work<'_>, news: &News) -> Result<(), Fault> {
         let payloads = self.payloads(news);
         if !payloads.is_empty() {
@@ -154,10 +132,7 @@ impl Announcer {
     }
 
     /// Tells this process, once the change is committed.
-    pub(crate) fn publish(&self, mut news: News) {
-        if let Some(told) = news.told.take() {
-            told.committed();
-        }
+    pub(crate) fn publish(&self, news: News) {
         news.available.iter().for_each(|queue| self.holders.look_again(queue));
         self.publish_stored(news);
     }
@@ -191,13 +166,6 @@ impl Announcer {
     /// Tells this process that it may have missed something.
     pub(crate) fn missed(&self) {
         self.publisher.publish(vec![Event::Changed]);
-    }
-
-    /// Says what is still to be said.
-    pub(crate) async fn flush(&self) {
-        if let Some(later) = &self.later {
-            later.flush().await;
-        }
     }
 }
 

@@ -141,7 +141,10 @@ impl PostgresOptions {
         self
     }
 
-    /// How many connections may be open at once, besides one that listens. At least 1. Default: 10.
+    /// How many connections may be open at once for all that takes one for a while. At least 1. Default: 10.
+    ///
+    /// On top come up to five, each opened when it is first needed and kept: one each for storing, for claiming and for
+    /// reports, one that listens, and one that tells other processes of changes.
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self

@@ -17,7 +17,6 @@ use crate::line::Line;
 use crate::listener::Listener;
 use crate::ops::enqueue::{Gather, Way};
 use crate::ops::{change, claim, enqueue, finish, list, pause, progress, promote, purge, read, rescue, worker};
-use crate::teller::Teller;
 use crate::{Pooler, PostgresOptions, schema};
 
 /// Keeps jobs in PostgreSQL. Cheap to clone; all clones are one store.
@@ -46,9 +45,8 @@ pub(crate) struct Inner {
     pub(crate) named: Gather,
     pub(crate) storing: Line,
     pub(crate) claiming: Line,
-    /// Of reports and notifications.
-    pub(crate) working: Arc<Line>,
-    pub(crate) teller: Arc<Teller>,
+    /// Of reports.
+    pub(crate) working: Line,
     pub(crate) closed: AtomicBool,
     /// The store's id, once it was asked for.
     pub(crate) store_id: tokio::sync::OnceCell<String>,
@@ -87,8 +85,7 @@ impl PostgresStore {
             named: Gather::new(Way::Named),
             storing: Line::default(),
             claiming: Line::default(),
-            working: Arc::default(),
-            teller: Arc::default(),
+            working: Line::default(),
             closed: AtomicBool::new(false),
             store_id: tokio::sync::OnceCell::new(),
             listener: Listener::default(),
@@ -241,16 +238,15 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            let Inner { database, listener, plain, named, storing, claiming, working, teller, .. } = &*self.0;
+            let Inner { database, listener, plain, named, storing, claiming, working, .. } = &*self.0;
             listener.stop();
             plain.idle().await;
             named.idle().await;
             self.0.resign().await;
-            teller.idle().await;
             storing.close().await;
             claiming.close().await;
             working.close().await;
-            database.announcer.flush().await;
+            database.teller.close(database).await;
             database.pool.close();
             database.announcer.publisher.close();
         }

@@ -136,7 +136,7 @@ async fn complete(inner: &Inner, outputs: &[(&Token, &str)]) -> Result<Option<Ve
         }
     }
     let news = News { finished: ended.iter().map(|(id, state)| (*id, *state)).collect(), ..News::default() };
-    inner.teller.tell(database, &inner.working, &news);
+    database.tell_others(&news);
     database.announcer.publish(news);
     // A job is ended once, however often it is reported: by the report that was sent of it.
     let mut verdict = |(token, _): &(&Token, &str)| {

@@ -22,19 +22,9 @@ static PROGRESS: Statement = Statement {
                WHERE jobs.state = 2
                ORDER BY jobs.id FOR UPDATE OF jobs),
            kept AS (
-               UPDATE {s}.jobs SET progress = held.progress FROM held WHERE jobs.id = held.id RETURNING held.place),
-           told AS MATERIALIZED (
-               SELECT pg_notify($6, payload) FROM unnest($7) AS payload WHERE EXISTS (SELECT FROM kept))
-           SELECT place, (SELECT count(*) FROM told) FROM kept",
-    types: &[
-        Type::UUID_ARRAY,
-        Type::UUID_ARRAY,
-        Type::INT8_ARRAY,
-        Type::INT8_ARRAY,
-        Type::TEXT_ARRAY,
-        Type::TEXT,
-        Type::TEXT_ARRAY,
-    ],
+               UPDATE {s}.jobs SET progress = held.progress FROM held WHERE jobs.id = held.id RETURNING held.place)
+           SELECT place FROM kept",
+    types: &[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY, Type::TEXT_ARRAY],
 };
 
 pub(crate) async fn progress(database: &Database, updates: &[ProgressUpdate]) -> Result<Vec<Verdict>, Fault> {
@@ -43,7 +33,6 @@ pub(crate) async fn progress(database: &Database, updates: &[ProgressUpdate]) ->
     if last.is_empty() {
         return Ok(Vec::new());
     }
-    let mut news = News::default();
     let (mut tokens, mut ids, mut workers, mut attempts, mut fences, mut texts) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (token, update) in last {
@@ -55,18 +44,16 @@ pub(crate) async fn progress(database: &Database, updates: &[ProgressUpdate]) ->
         attempts.push(i64::from(token.attempt));
         fences.push(token.fence.cast_signed());
         texts.push(text);
-        news.progress.push(token.job);
     }
-    let announcer = &database.announcer;
-    let payloads = announcer.payloads(&news);
-    let values: Parameters<'_> = &[&ids, &workers, &attempts, &fences, &texts, &announcer.channel, &payloads];
+    let values: Parameters<'_> = &[&ids, &workers, &attempts, &fences, &texts];
     let mut held: HashSet<&Token> = HashSet::new();
     for row in database.query(&PROGRESS, values).await? {
         let place: i64 = row.try_get(0)?;
         held.extend(usize::try_from(place - 1).ok().and_then(|place| tokens.get(place)));
     }
-    news.progress = held.iter().map(|token| token.job).collect();
-    announcer.publish(news);
+    let news = News { progress: held.iter().map(|token| token.job).collect(), ..News::default() };
+    database.tell_others(&news);
+    database.announcer.publish(news);
     let verdict = |token| if held.contains(token) { Verdict::Accepted(State::Running) } else { Verdict::LeaseLost };
     Ok(updates.iter().map(|update| verdict(&update.token)).collect())
 }

@@ -29,7 +29,7 @@ impl<'a> Stored<'a> {
     pub(super) fn tell(self, inner: &Inner) {
         self.look_again(inner);
         let news = self.news();
-        inner.teller.tell(&inner.database, &inner.working, &news);
+        inner.database.tell_others(&news);
         inner.database.announcer.publish_stored(news);
     }
 

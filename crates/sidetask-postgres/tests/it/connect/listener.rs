@@ -1,10 +1,13 @@
 //! Hearing what other processes do. A second store stands for another process: it has nothing in common with the first.
 
-use sidetask_core::{Change, When};
+use std::sync::Arc;
+
+use sidetask_core::{Change, Progress, ProgressUpdate, When};
 use sidetask_postgres_local::{schema, url};
 use sidetask_testing::faults::Proxy;
 
 use super::*;
+use crate::shared::{self, KIND, Schema, claim, work};
 
 /// A store that listens, by the time this returns.
 async fn listening(url: &str, more: &str) -> (PostgresStore, Events) {
@@ -25,6 +28,45 @@ async fn another_process_is_heard() {
     other.enqueue(vec![later]).await.unwrap();
     hear(&mut events, &Event::Scheduled).await;
     other.change(vec![job.id], Change::Cancel).await.unwrap();
+    hear(&mut events, &Event::Settled).await;
+}
+
+/// What is told of a running job: which one is to stop, and that there is more to know of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_runs_a_job_hears_that_it_is_to_stop_and_who_waits_for_it_hears_of_its_progress() {
+    let schema = Schema::new();
+    let (running, asking) = (schema.open().await, schema.open().await);
+    shared::enqueue(&running, vec![work()]).await;
+    let worker = schema.join(&running).await;
+    let claimed = claim(&running, worker, KIND, 1).await.remove(0);
+    let (mut runs, mut asks) = (running.listen(), asking.listen());
+    hear(&mut runs, &Event::Changed).await;
+    hear(&mut asks, &Event::Changed).await;
+    let id = claimed.token.job;
+    asking.change(vec![id], Change::Cancel).await.unwrap();
+    hear(&mut runs, &Event::CancelRequested { id }).await;
+    let progress = Progress { done: 1, total: 2, message: None };
+    running.progress(vec![ProgressUpdate { token: claimed.token, progress }]).await.unwrap();
+    hear(&mut asks, &Event::Settled).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_store_that_is_closed_has_told_of_all_that_it_changed() {
+    let schema = Arc::new(Schema::new());
+    let store = schema.open().await;
+    let mut events = store.listen();
+    hear(&mut events, &Event::Changed).await;
+    // With the runtime ends whatever goes on in it, as in a process that exits.
+    let process = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let other = schema.open().await;
+            let ids = shared::enqueue(&other, vec![work()]).await;
+            other.change(ids, Change::Cancel).await.unwrap();
+            other.close().await.unwrap();
+        });
+    };
+    blocking(process).await;
     hear(&mut events, &Event::Settled).await;
 }
 
