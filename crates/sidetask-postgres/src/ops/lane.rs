@@ -1,7 +1,8 @@
 //! Who of a lane is under way, and who waits to be let in.
 //!
 //! Whoever changes a lane holds its lock until the transaction ends, and takes that of all its lanes before it locks any
-//! job, so that two changes of one lane come one after the other and never wait for each other. What is under way is
+//! job, so that two changes of one lane come one after the other and never wait for each other. A rescue, which waits for
+//! nobody, may lock its jobs first. What is under way is
 //! counted by a statement of its own, after the lock: the statement that takes it does not see yet what it waited for.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,26 @@ pub(crate) async fn lock(work: &Work<'_>, lanes: &BTreeSet<&str>) -> Result<(), 
         work.query(&LOCK, &[&lanes]).await?;
     }
     Ok(())
+}
+
+static TRY_LOCK: Statement = Statement {
+    text: concat!(
+        "WITH lanes AS MATERIALIZED (SELECT lane, pg_try_advisory_xact_lock(",
+        lane_key!(),
+        ") AS is_locked FROM unnest($1) AS lane)
+         SELECT lane FROM lanes WHERE NOT is_locked"
+    ),
+    types: &[Type::TEXT_ARRAY],
+};
+
+/// Locks lanes without a wait, and answers those that others have locked.
+pub(crate) async fn busy(work: &Work<'_>, lanes: &BTreeSet<&str>) -> Result<BTreeSet<String>, Fault> {
+    if lanes.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let lanes: Vec<&str> = lanes.iter().copied().collect();
+    let busy = work.query(&TRY_LOCK, &[&lanes]).await?;
+    Ok(busy.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
 /// Which of the jobs that enter these lanes, in this order, are let in; the others are held. Locks the lanes. Those that

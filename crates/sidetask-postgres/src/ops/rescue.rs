@@ -1,5 +1,6 @@
 //! Taking jobs back from workers that are gone, and what else whoever leads does now and then.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sidetask_core::Rescued;
@@ -78,6 +79,8 @@ static BURY: Statement = Statement {
     types: &[],
 };
 
+/// Never waits for what others hold, a transaction of a user's whose process was stopped included: it would hold up the
+/// jobs of all workers. A job is left alone whose row is locked, or which would end while its lane is.
 async fn take_back(work: &Work<'_>, limit: usize) -> Result<(Vec<Rescued>, News), Fault> {
     work.query(&LOSE, &[&work.now()]).await?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -88,12 +91,20 @@ async fn take_back(work: &Work<'_>, limit: usize) -> Result<(Vec<Rescued>, News)
     }
     let (mut news, mut rescued) = (News::default(), Vec::with_capacity(ids.len()));
     if !ids.is_empty() {
-        lane::lock_of(work, &ids).await?;
+        let jobs: Vec<Held> =
+            work.query(&LOCK, &[&ids, &fences]).await?.iter().map(Held::read).collect::<Result<_, _>>()?;
         let now = work.time().await?;
+        let emptied = jobs.iter().filter(|job| job.ends_by(&Outcome::Expired, Duration::ZERO, now));
+        let emptied: BTreeSet<&str> = emptied.filter_map(|job| Some(&*job.lane.as_ref()?.name)).collect();
+        let busy = lane::busy(work, &emptied).await?;
         let mut settlement = Settlement::default();
-        for row in work.query(&LOCK, &[&ids, &fences]).await? {
-            let job = Held::read(&row)?;
-            if let Some(state) = settlement.end(&job, &Outcome::Expired, Duration::ZERO, now) {
+        for job in &jobs {
+            let is_busy = job.lane.as_ref().is_some_and(|lane| busy.contains(&*lane.name));
+            if is_busy && job.ends_by(&Outcome::Expired, Duration::ZERO, now) {
+                // Left to a later rescue.
+                continue;
+            }
+            if let Some(state) = settlement.end(job, &Outcome::Expired, Duration::ZERO, now) {
                 rescued.push(Rescued { id: job.id, state, worker: job.worker });
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sidetask_core::lifecycle::{self, Outcome, Policy, Standing};
+use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
 use sidetask_core::{AttemptError, JobId, Lane, State, Timestamp, Token, WorkerId};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -72,6 +72,15 @@ impl Held {
             && self.standing.attempt == token.attempt
             && self.worker == Some(token.worker)
     }
+
+    /// Whether the job ends with this attempt.
+    pub(crate) fn ends_by(&self, outcome: &Outcome, retry_in: Duration, now: Timestamp) -> bool {
+        self.next(outcome, retry_in, now).is_some_and(|next| next.state.is_final())
+    }
+
+    fn next(&self, outcome: &Outcome, retry_in: Duration, now: Timestamp) -> Option<Transition> {
+        lifecycle::next(self.standing, outcome, Policy { max_attempts: self.max_attempts, retry_in }, now)
+    }
 }
 
 /// What a transaction writes of the jobs that it moves, gathered so that each table is written once.
@@ -95,8 +104,7 @@ struct Move {
 impl Settlement {
     /// Ends a running attempt as the lifecycle says. `None`: it was not running.
     pub(crate) fn end(&mut self, held: &Held, outcome: &Outcome, retry_in: Duration, now: Timestamp) -> Option<State> {
-        let policy = Policy { max_attempts: held.max_attempts, retry_in };
-        let next = lifecycle::next(held.standing, outcome, policy, now)?;
+        let next = held.next(outcome, retry_in, now)?;
         let errors = outcome.error().map(|message| {
             let mut errors = held.errors.as_deref().map(AttemptError::decode).unwrap_or_default();
             AttemptError::new(held.standing.attempt, now, message).push(&mut errors);

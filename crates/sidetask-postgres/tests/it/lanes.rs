@@ -1,11 +1,12 @@
 //! Lanes that several processes fill, empty and lose workers in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Change, Finish, Lane, NewJob, State, Store};
+use sidetask_core::{Call, Change, Finish, Lane, NewJob, Rescued, State, Store};
 use sidetask_postgres::PostgresStore;
 use tokio::task::JoinSet;
 
@@ -125,6 +126,30 @@ async fn who_is_retried_goes_to_the_end_of_its_lane() {
         assert_eq!(claimed.iter().map(|claimed| claimed.token.job).collect::<Vec<_>>(), [id]);
         finish(&two, done(claimed[0].token)).await;
     }
+}
+
+/// The process of a user's transaction may be stopped, or its machine be gone, long before the server notices.
+#[tokio::test]
+async fn a_lane_that_a_transaction_keeps_locked_holds_up_no_rescue_of_other_jobs() {
+    let schema = Schema::new();
+    let store = schema.open().await;
+    let laned = |max_attempts| NewJob { lane: lane("a", 9), max_attempts, ..work() };
+    let ids = enqueue(&store, vec![laned(1), laned(2), NewJob { max_attempts: 1, ..work() }]).await;
+    let lost = schema.join(&store).await;
+    assert_eq!(claim(&store, lost, KIND, 9).await.len(), 3);
+
+    let mut client = schema.connect().await;
+    let mut stuck = client.transaction().await.unwrap();
+    store.enqueue_in(&mut stuck, Call::new(KIND, 1).limit("a", 9)).await.unwrap();
+    schema.clock.advance(LEASE + SECOND);
+    let rescued = |rescued: Vec<Rescued>| rescued.into_iter().map(|one| (one.id, one.state)).collect::<BTreeSet<_>>();
+    let first = rescued(within(store.rescue(9)).await.unwrap());
+    assert_eq!(first, BTreeSet::from([(ids[1], State::Available), (ids[2], State::Discarded)]));
+
+    // Whose end lets others into the lane, in its turn.
+    stuck.rollback().await.unwrap();
+    let second = rescued(within(store.rescue(9)).await.unwrap());
+    assert_eq!(second, BTreeSet::from([(ids[0], State::Discarded)]));
 }
 
 /// A long backlog of one lane is let in one by one, or many at once where the lane is wide.
