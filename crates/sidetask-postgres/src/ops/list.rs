@@ -60,7 +60,12 @@ pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Re
     let after: Option<Uuid> = page.after.as_ref().map(rows::job_uuid);
     let limit = i64::try_from(page.limit.clamp(1, Page::MOST)).unwrap_or(i64::MAX);
     let (queue, kind) = (&filter.queue, &filter.kind);
-    let found = database.read(statement, &[&after, &codes, queue, kind, &limit, &may_live, &may_have_ended]).await?;
+    // PostgreSQL takes no NUL in text, and so no job has one.
+    let can_be = [queue, kind].into_iter().flatten().all(|text| !text.contains('\0'));
+    let found = match can_be {
+        true => database.read(statement, &[&after, &codes, queue, kind, &limit, &may_live, &may_have_ended]).await?,
+        false => Vec::new(),
+    };
     match &filter.queue {
         Some(queue) if found.is_empty() => check_seen(database, queue).await?,
         _ => {}

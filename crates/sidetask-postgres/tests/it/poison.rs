@@ -47,3 +47,14 @@ async fn a_damaged_row_stalls_no_other() {
         store.leave(worker).await.unwrap();
     }
 }
+
+/// PostgreSQL refuses the character wherever it stands in a text.
+#[tokio::test]
+async fn a_filter_with_a_nul_finds_nothing() {
+    let schema = Schema::new();
+    let store = schema.open().await;
+    enqueue(&store, vec![new_job("sound")]).await;
+    assert!(store.list(Filter::all().kind("so\0und"), Page::default()).await.unwrap().is_empty());
+    let unseen = store.list(Filter::all().queue("def\0ault"), Page::default()).await.unwrap_err();
+    assert!(unseen.is_not_found(), "{unseen:?}");
+}
