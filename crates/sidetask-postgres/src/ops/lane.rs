@@ -83,7 +83,7 @@ pub(crate) async fn busy(work: &Work<'_>, lanes: &BTreeSet<&str>) -> Result<BTre
     }
     let lanes: Vec<&str> = lanes.iter().copied().collect();
     let busy = work.query(&TRY_LOCK, &[&lanes]).await?;
-    Ok(busy.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    busy.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// Which of the jobs that enter these lanes, in this order, are let in; the others are held. Locks the lanes. Those that
