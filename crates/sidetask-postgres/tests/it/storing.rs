@@ -132,3 +132,32 @@ async fn a_name_makes_one_job_whoever_stores_it_and_whatever_becomes_of_it() {
     assert!(stores[1].jobs(named).await.unwrap().iter().all(Option::is_some));
     assert_eq!(total.count(State::Scheduled), 0);
 }
+
+#[test]
+fn a_runtime_ends_while_jobs_are_stored() {
+    let schema = Schema::new();
+    let (tell, told) = std::sync::mpsc::channel();
+    // On a thread of its own: one that hangs must not keep the test from failing.
+    std::thread::spawn(move || {
+        for _ in 0..10 {
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+            let store = runtime.block_on(schema.open());
+            for _ in 0..8 {
+                let (store, tell) = (store.clone(), tell.clone());
+                runtime.spawn(async move {
+                    while store.enqueue(vec![work()]).await.is_ok() {
+                        let _ = tell.send("stored");
+                    }
+                });
+            }
+            // The moment is the point: nothing is waited for.
+            std::thread::sleep(Duration::from_millis(fastrand::u64(20..60)));
+            drop(runtime);
+            let _ = tell.send("ended");
+        }
+    });
+    let mut ended = 0;
+    while ended < 10 {
+        ended += usize::from(told.recv_timeout(Duration::from_secs(20)).expect("the runtime ends") == "ended");
+    }
+}

@@ -57,25 +57,25 @@ impl Gather {
     pub(super) async fn ask(&self, inner: &Arc<Inner>, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
         let (reply, answer) = oneshot::channel();
         let request = Request { jobs, reply };
-        let turn = || Turn { inner: Arc::clone(inner), way: self.way, is_over: false };
-        let mine = {
+        let turn = Turn { inner: Arc::clone(inner), way: self.way, progress: Progress::Awaited };
+        let (mine, begins) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
             let is_first = state.under_way == 0;
             let begins = state.under_way < UNDER_WAY;
             state.under_way += usize::from(begins);
             if is_first {
-                Some(request)
+                (Some(request), true)
             } else {
                 state.waiting.push_back(request);
-                // By itself, so that a caller who goes away takes no other's request along.
-                begins.then(|| tokio::spawn(turn().run()));
-                None
+                (None, begins)
             }
         };
-        if let Some(request) = mine {
+        match mine {
             // Alone it needs no task; those that come meanwhile do, also where this caller goes away.
-            let turn = turn();
-            turn.serve(vec![request]).await;
+            Some(request) => turn.begun().serve(vec![request]).await,
+            // By itself, so that a caller who goes away takes no other's request along.
+            None if begins => drop(tokio::spawn(turn.run())),
+            None => turn.over(),
         }
         answer.await.map_err(|_| Error::closed("store"))?
     }
@@ -133,15 +133,33 @@ impl Gather {
 struct Turn {
     inner: Arc<Inner>,
     way: Way,
-    is_over: bool,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// A task for it was asked for. It never comes where the runtime is ending.
+    Awaited,
+    Begun,
+    Over,
 }
 
 impl Turn {
-    async fn run(mut self) {
-        while let Some(requests) = self.gather().take() {
-            self.serve(requests).await;
+    async fn run(self) {
+        let turn = self.begun();
+        while let Some(requests) = turn.gather().take() {
+            turn.serve(requests).await;
         }
-        self.is_over = true;
+        turn.over();
+    }
+
+    fn begun(mut self) -> Self {
+        self.progress = Progress::Begun;
+        self
+    }
+
+    fn over(mut self) {
+        self.progress = Progress::Over;
     }
 
     fn gather(&self) -> &Gather {
@@ -179,17 +197,21 @@ impl Turn {
     }
 }
 
-/// Where others wait by now, the next one goes on.
+/// Where others wait by now, the next one goes on. A runtime that is ending drops what it is to spawn at once, which
+/// leads here again: the lock is let go before, and a turn that never began asks for no other.
 impl Drop for Turn {
     fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
+        let runtime = match self.progress {
+            Progress::Over => return,
+            Progress::Awaited => None,
+            Progress::Begun => tokio::runtime::Handle::try_current().ok(),
+        };
         let gather = self.gather();
         let mut state = gather.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) if !state.waiting.is_empty() => {
-                let next = Turn { inner: Arc::clone(&self.inner), way: self.way, is_over: false };
+        match runtime {
+            Some(runtime) if !state.waiting.is_empty() => {
+                drop(state);
+                let next = Turn { inner: Arc::clone(&self.inner), way: self.way, progress: Progress::Awaited };
                 runtime.spawn(next.run());
             }
             _ => {
