@@ -45,6 +45,12 @@ pub async fn connect(url: impl AsRef<str>) -> Result<Client, Error> {
 
 async fn open(url: &str) -> Result<Backend, Error> {
     let Some((scheme, rest)) = split(url) else {
+        if url.contains('@') {
+            return Err(Error::url(
+                "this URL names no store, and is not repeated, since there may be a password in it: write \
+                 `postgres://user:password@host:port/database`",
+            ));
+        }
         return Err(Error::url(format!(
             "`{url}` names no store: for a SQLite file write `sqlite:{url}`, for this process's memory `memory:`"
         )));
@@ -71,7 +77,8 @@ fn unknown(scheme: &str) -> Error {
              somewhere (`use sidetask_aws as _;` is enough), since a crate that is not named is not linked"
         )),
         _ => Error::url(format!(
-            "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file or `memory:`{}",
+            "`{scheme}:` is not a store that is known here: use `sqlite:path` for a SQLite file, \
+             `postgres://user:password@host/database`, or `memory:`{}",
             scheme::names().map(|name| format!(", or `{name}:`")).collect::<String>()
         )),
     }
@@ -123,6 +130,8 @@ mod tests {
             ("memory:x", "nothing after the colon"),
             ("sqlite:", "sqlite:tasks.db"),
             ("redis://localhost", "`sqlite:path`"),
+            ("mysql://u:secret@localhost/x", "`postgres://user:password@host/database`"),
+            ("postgres//u:secret@localhost/x", "`postgres://user:password@host:port/database`"),
             #[cfg(not(feature = "postgres"))]
             ("postgres://u:secret@localhost/x", "lacks the feature `postgres`"),
             #[cfg(feature = "postgres")]
