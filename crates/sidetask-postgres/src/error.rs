@@ -139,7 +139,8 @@ fn of_code(action: &str, code: &str, cause: Box<dyn StdError + Send + Sync>) -> 
         "42501" => Error::refused(
             format!(
                 "cannot {action}: the database's user lacks the right: it needs USAGE of the schema, and to select from, \
-                 insert into, update and delete from its tables; to migrate it has to own them"
+                 insert into, update and delete from its tables; to migrate it has to own them, and to make a schema that \
+                 is missing it needs CREATE on the database"
             ),
             cause,
         ),

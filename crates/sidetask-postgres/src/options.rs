@@ -141,7 +141,7 @@ impl PostgresOptions {
         self
     }
 
-    /// How many connections may be open at once for all that takes one for a while. At least 1. Default: 10.
+    /// How many connections may be open at once for all that takes one for a while. From 1 to 10,000. Default: 10.
     ///
     /// On top come up to five, each opened when it is first needed and kept: one each for storing, for claiming and for
     /// reports, one that listens, and one that tells other processes of changes.
@@ -274,7 +274,7 @@ impl PostgresOptions {
             _ => tokio_postgres::config::SslMode::Require,
         });
         if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(self.statement_timeout);
+            config.tcp_user_timeout(self.statement_timeout.min(LONGEST_FOR_SYSTEMS));
         }
         if self.pooler == Pooler::None {
             let limit = self.statement_timeout.as_millis().min(i32::MAX as u128);
@@ -293,8 +293,11 @@ impl PostgresOptions {
         if let Err(fault) = check_schema(&self.schema) {
             faults.push(fault);
         }
-        if self.max_connections == 0 {
-            faults.push("`max_connections` is 0: it must be at least 1".to_owned());
+        if !(1..=MOST_CONNECTIONS).contains(&self.max_connections) {
+            faults.push(format!(
+                "`max_connections` is {}: it must be from 1 to {MOST_CONNECTIONS}",
+                self.max_connections
+            ));
         }
         let connect = self.config.get_connect_timeout().copied().unwrap_or(Duration::MAX);
         let limits = [
@@ -317,6 +320,12 @@ impl PostgresOptions {
         faults
     }
 }
+
+/// The pool makes room for all of them at once.
+const MOST_CONNECTIONS: usize = 10_000;
+
+/// Milliseconds in 32 bits with a sign, as systems take them.
+const LONGEST_FOR_SYSTEMS: Duration = Duration::from_millis(i32::MAX as u64);
 
 #[cfg(unix)]
 fn is_socket(host: &Host) -> bool {

@@ -117,6 +117,15 @@ fn settings_of_the_builder_are_checked_together() {
         assert!(faults.contains(&format!("`{name}`")), "{name}: {faults}");
     }
     assert_eq!(PostgresOptions::from_config(Config::new()).faults().len(), 1);
+    let faults = parse("?max_connections=99999999999").unwrap().faults().join("; ");
+    assert!(faults.contains("`max_connections` is 99999999999: it must be from 1 to 10000"), "{faults}");
+}
+
+#[test]
+fn no_time_is_longer_than_systems_take() {
+    let config = parse("?statement_timeout=100000d").unwrap().driver_config();
+    let limit = config.get_tcp_user_timeout().unwrap().as_millis();
+    assert!(i32::try_from(limit).is_ok(), "{limit}");
 }
 
 #[test]
