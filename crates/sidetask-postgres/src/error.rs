@@ -53,6 +53,11 @@ impl Fault {
         }
     }
 
+    /// Whether it waited for a lock for as long as it may.
+    pub(crate) fn is_locked_out(&self) -> bool {
+        matches!(self, Self::Server(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE))
+    }
+
     /// Whether what was to be stored is to blame: a value that the server does not take, or that breaks a rule or a limit
     /// of its tables.
     pub(crate) fn is_refusal(&self) -> bool {

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use deadpool_postgres::{ClientWrapper, Object};
 use tokio::sync::watch;
@@ -15,6 +16,8 @@ use crate::transaction::typed;
 /// answers them in their order, without waiting for us in between.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
+    /// How long a statement may wait for a lock, where what follows it must not wait for so long.
+    lock_timeout: Option<Duration>,
     session: tokio::sync::Mutex<Option<Arc<Session>>>,
 }
 
@@ -36,6 +39,11 @@ const SETTINGS: &str =
 const TRIES: u32 = 3;
 
 impl Line {
+    /// One whose statements fail where they would wait longer for a lock.
+    pub(crate) fn impatient(lock_timeout: Duration) -> Self {
+        Self { lock_timeout: Some(lock_timeout), ..Self::default() }
+    }
+
     /// Runs one statement by itself. A connection that is found dead before that was sent is replaced; where the reply is
     /// lost, the statement may have had its effect.
     pub(crate) async fn query(
@@ -82,7 +90,7 @@ impl Line {
         {
             return Ok(Arc::clone(session));
         }
-        let opened = Arc::new(Session::open(database).await?);
+        let opened = Arc::new(Session::open(database, self.lock_timeout).await?);
         *session = Some(Arc::clone(&opened));
         Ok(opened)
     }
@@ -105,11 +113,13 @@ impl Line {
 }
 
 impl Session {
-    async fn open(database: &Database) -> Result<Self, Fault> {
+    async fn open(database: &Database, lock_timeout: Option<Duration>) -> Result<Self, Fault> {
         // Out of the pool for good: what it is set to is for nobody else.
         let client = Object::take(database.open().await?);
         if database.prepares {
-            database.within(async { Ok(client.batch_execute(SETTINGS).await?) }).await?;
+            let limit =
+                lock_timeout.map(|limit| format!("; SET lock_timeout = {}", limit.as_millis())).unwrap_or_default();
+            database.within(async { Ok(client.batch_execute(&format!("{SETTINGS}{limit}")).await?) }).await?;
         }
         Ok(Self { client, prepared: Mutex::default(), given_up: watch::Sender::new(false) })
     }

@@ -143,8 +143,8 @@ impl PostgresOptions {
 
     /// How many connections may be open at once for all that takes one for a while. From 1 to 10,000. Default: 10.
     ///
-    /// On top come up to five, each opened when it is first needed and kept: one each for storing, for claiming and for
-    /// reports, one that listens, and one that tells other processes of changes.
+    /// On top come up to six, each opened when it is first needed and kept: one each for storing jobs without and with a
+    /// key or id, for claiming and for reports, one that listens, and one that tells other processes of changes.
     pub const fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self

@@ -1,6 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sidetask_core::{
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) plain: Gather,
     pub(crate) named: Gather,
     pub(crate) storing: Line,
+    /// Of jobs with a name, for which a transaction of a user's may have to be waited.
+    pub(crate) naming: Line,
     pub(crate) claiming: Line,
     /// Of reports.
     pub(crate) working: Line,
@@ -52,6 +55,9 @@ pub(crate) struct Inner {
     pub(crate) store_id: tokio::sync::OnceCell<String>,
     listener: Listener,
 }
+
+/// How long a job with a name waits for somebody who has stored the same one and may take it back, before it waits apart.
+const NAMES_WAIT: Duration = Duration::from_millis(50);
 
 impl PostgresStore {
     /// Opens the store that a URL names, with the other options at their defaults.
@@ -84,6 +90,7 @@ impl PostgresStore {
             plain: Gather::new(Way::Plain),
             named: Gather::new(Way::Named),
             storing: Line::default(),
+            naming: Line::impatient(NAMES_WAIT),
             claiming: Line::default(),
             working: Line::default(),
             closed: AtomicBool::new(false),
@@ -238,12 +245,13 @@ impl Store for PostgresStore {
 
     async fn close(&self) -> Result<(), Error> {
         if !self.0.closed.swap(true, Ordering::Relaxed) {
-            let Inner { database, listener, plain, named, storing, claiming, working, .. } = &*self.0;
+            let Inner { database, listener, plain, named, storing, naming, claiming, working, .. } = &*self.0;
             listener.stop();
             plain.idle().await;
             named.idle().await;
             self.0.resign().await;
             storing.close().await;
+            naming.close().await;
             claiming.close().await;
             working.close().await;
             database.teller.close(database).await;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sidetask_core::{Clock, IdSource, JobId, Json, NewJob, State, Store};
+use sidetask_core::{Call, Clock, IdSource, JobId, Json, NewJob, State, Store};
 use tokio::task::JoinSet;
 
 use crate::shared::{KIND, Schema, claim, done, enqueue, finish, work};
@@ -160,4 +160,26 @@ fn a_runtime_ends_while_jobs_are_stored() {
     while ended < 10 {
         ended += usize::from(told.recv_timeout(Duration::from_secs(20)).expect("the runtime ends") == "ended");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_an_open_transaction_has_stored_holds_up_no_other() {
+    let schema = Schema::new();
+    let store = schema.open().await;
+    let keyed = |key: &str| NewJob { key: Some(key.to_owned()), ..work() };
+    let mut client = schema.connect().await;
+    let mut tx = client.transaction().await.unwrap();
+    store.enqueue_in(&mut tx, Call::new(KIND, ()).key("mine")).await.unwrap();
+    let waiting = {
+        let (store, job) = (store.clone(), keyed("mine"));
+        tokio::spawn(async move { store.enqueue(vec![job]).await })
+    };
+    for n in 0..20 {
+        let others = enqueue(&store, vec![keyed(&format!("{n}"))]);
+        tokio::time::timeout(Duration::from_secs(5), others).await.expect("another key waits as well");
+        tokio::time::timeout(Duration::from_secs(5), enqueue(&store, vec![work()])).await.expect("a plain job waits");
+    }
+    assert!(!waiting.is_finished(), "whether the key is free is not known yet");
+    tx.rollback().await.unwrap();
+    assert!(!waiting.await.unwrap().unwrap()[0].existed);
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use sidetask_core::{Enqueued, Error, NewJob};
 use tokio::sync::{Notify, oneshot};
 
-use super::{named, plain};
+use super::{careful, named, plain};
 use crate::error::Fault;
 use crate::store::Inner;
 
@@ -183,10 +183,15 @@ impl Turn {
                 }
                 Err(fault) => fault,
             };
-            if fault.is_refusal() && requests.len() > 1 {
+            let is_locked_out = fault.is_locked_out();
+            if (fault.is_refusal() || is_locked_out) && requests.len() > 1 {
                 for request in requests {
                     Box::pin(self.serve(vec![request])).await;
                 }
+                return;
+            }
+            if is_locked_out {
+                requests.into_iter().for_each(|request| self.wait_apart(request));
                 return;
             }
             if !fault.is_transient() || tries == TRIES {
@@ -194,6 +199,18 @@ impl Turn {
             }
             tokio::time::sleep(Duration::from_millis(fastrand::u64(0..1 << tries.min(7)))).await;
         }
+    }
+}
+
+impl Turn {
+    /// Has a request wait for a transaction that holds its name by itself, so that it holds up no others.
+    fn wait_apart(&self, request: Request) {
+        let inner = Arc::clone(&self.inner);
+        tokio::spawn(async move {
+            let stored = careful::enqueue(&inner, &request.jobs).await;
+            // Whoever asked may have stopped waiting.
+            _ = request.reply.send(stored.map_err(|fault| fault.explain("enqueue")));
+        });
     }
 }
 

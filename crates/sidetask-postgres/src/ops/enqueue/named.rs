@@ -142,7 +142,7 @@ pub(super) fn read<'a>(row: &'a Row, id: JobId, stored: &mut Stored<'a>) -> Resu
 /// Stores jobs of one name each, none of which is twice among them.
 pub(super) async fn store(inner: &Inner, jobs: &[&NewJob]) -> Result<Vec<Option<Enqueued>>, Fault> {
     let values = Values::of(inner, jobs, vec![false; jobs.len()]);
-    let found = inner.storing.query(&inner.database, &INSERT, &values.parameters()).await?;
+    let found = inner.naming.query(&inner.database, &INSERT, &values.parameters()).await?;
     let found: Vec<Row> = found.into_iter().map(Row::from).collect();
     let mut stored = Stored::default();
     let answers: Result<Vec<_>, Fault> =
