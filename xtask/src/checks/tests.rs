@@ -46,6 +46,10 @@ fn the_test_kit_is_a_dev_dependency_or_none() {
     let faults = faults_of(unpublished);
     assert_eq!(faults.len(), 1);
     assert!(faults[0].contains("dev-dependency"), "{faults:?}");
+    let mut part_of_tests = package("sidetask-reliability", &[("sidetask-testing", Value::Null)]);
+    assert_eq!(faults_of(part_of_tests.clone()).len(), 1, "not where it is published");
+    part_of_tests["publish"] = json!([]);
+    assert_eq!(faults_of(part_of_tests), Vec::<String>::new());
 }
 
 #[test]

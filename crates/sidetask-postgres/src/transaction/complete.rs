@@ -33,8 +33,8 @@ pub trait CompleteIn: sealed::Sealed {
     /// return, which is not stored a second time. Commit then, and return. The worker's limit on the size of outputs is
     /// not asked.
     ///
-    /// The job's row is locked until the transaction ends, so that the job cannot be taken away in between: keep what
-    /// follows short. One that is not committed leaves the job running; a function that returns all the same is reported
+    /// The job's row is locked until the transaction ends, so that the job cannot be taken away in between, and so is the
+    /// limit or sequence that it has, for which others' reports wait: keep what follows short. One that is not committed leaves the job running; a function that returns all the same is reported
     /// as failed, and the job is retried. In process, where there is no job, this does nothing.
     ///
     /// # Errors

@@ -16,7 +16,8 @@ impl PostgresStore {
     /// commit. Workers hear of it with the commit.
     ///
     /// A job with a key waits for a transaction that has stored the same one and is still open, as an `INSERT` into a
-    /// unique index does.
+    /// unique index does. One with a limit or in a sequence keeps that locked until you commit: whoever stores others of
+    /// it or reports that one has ended waits, and a worker's other reports behind that. Keep such transactions short.
     ///
     /// ```no_run
     /// # use sidetask_core::Call;
