@@ -69,7 +69,9 @@ pub(crate) fn soak(arguments: &[String]) -> Result<()> {
     let program = Metadata::load()?.members().any(|package| package.has_program(SOAK));
     ensure!(program, "there is no program `{SOAK}` in this workspace");
     let mut command = cargo();
-    command.args(["run", "--quiet", "--release", "--bin", SOAK, "--"]).args(arguments);
+    command
+        .args(["run", "--quiet", "--release", "--package", "sidetask-reliability", "--bin", SOAK, "--"])
+        .args(arguments);
     beside(&mut command)
 }
 

@@ -146,7 +146,8 @@ pub const fn retry(state: State, attempt: u32, max_attempts: u32) -> Option<u32>
 }
 
 /// Which state a job in `state` is in once it is to be due after `wait`, counted from now; `None` where it is not
-/// scheduled, and stays as it is. One that is held in its lane remains so. Whoever holds back a new job must not move the retry of one that was begun meanwhile.
+/// scheduled, and stays as it is. One that is held in its lane remains so. Whoever holds back a new job must not move the
+/// retry of one that was begun meanwhile.
 pub const fn reschedule(state: State, is_held: bool, wait: Duration) -> Option<State> {
     match state {
         State::Scheduled => Some(waits(is_held, !wait.is_zero())),

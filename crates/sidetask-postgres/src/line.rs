@@ -9,7 +9,7 @@ use tokio_postgres::error::{DbError, Severity};
 
 use crate::database::{Database, Parameters};
 use crate::error::Fault;
-use crate::statement::Statement;
+use crate::statement::{Place, Statement};
 use crate::transaction::typed;
 
 /// A connection of its own for statements that are transactions by themselves. Many may be under way at once: the server
@@ -24,7 +24,7 @@ pub(crate) struct Line {
 struct Session {
     client: ClientWrapper,
     /// By the place of the text as it is written.
-    prepared: Mutex<HashMap<usize, tokio_postgres::Statement>>,
+    prepared: Mutex<HashMap<Place, tokio_postgres::Statement>>,
     /// Set once nothing is to be expected any more.
     given_up: watch::Sender<bool>,
 }
@@ -133,7 +133,7 @@ impl Session {
         if !database.prepares {
             return Ok(None);
         }
-        let place = statement.text.as_ptr() as usize;
+        let place = statement.place();
         let known = self.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&place).cloned();
         if known.is_some() {
             return Ok(known);

@@ -57,7 +57,9 @@ async fn main() -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on port {}: choose another with --port", options.port))?;
     let address = listener.local_addr()?;
-    println!("Listening on http://{address}; jobs are kept in {}. Try:", options.database);
+    // Without what may be a password.
+    let database = options.database.rsplit('@').next().unwrap_or_default();
+    println!("Listening on http://{address}; jobs are kept in {database}. Try:");
     println!(
         "  curl -d '{{\"email\": \"ada@example.com\"}}' -H 'content-type: application/json' http://{address}/signup"
     );

@@ -57,7 +57,9 @@ pub(crate) async fn stats(database: &Database) -> Result<Stats, Fault> {
     }
     if rows > MANY {
         // Where nobody works, nobody else does it. What was read is right in any case.
-        let _ = tally::fold(database).await;
+        if let Err(fault) = tally::fold(database).await {
+            tracing::debug!(?fault, "the counts stay in many rows for now");
+        }
     }
     // By bytes, whatever the database's collation is.
     queues.sort_unstable_by(|one, other| one.queue.cmp(&other.queue));

@@ -105,8 +105,16 @@ async fn a_server_without_room_is_asked_again_for_a_while() {
     }
     let error = enqueue(&store).await.unwrap_err();
     assert!(error.is_busy() && error.to_string().contains("max_connections"), "{error:?}");
+    let refused =
+        || server.log().matches("too many clients").count() + server.log().matches("connection slots").count();
+    let before = refused();
     let waiting = tokio::spawn(async move { enqueue(&store).await });
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    let is_refused = async {
+        while refused() == before {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), is_refused).await.expect("it is refused at first");
     drop(others);
     waiting.await.unwrap().unwrap();
 }
