@@ -33,7 +33,7 @@ const TRIES: u32 = 10;
 const LOOK: Duration = Duration::from_millis(1);
 
 /// Nothing is lost with a commit that is not on disk.
-pub(crate) static TELL: Statement = Statement {
+static TELL: Statement = Statement {
     text: "SELECT set_config('synchronous_commit', 'off', true), count(pg_notify($1, payload))
            FROM unnest($2) AS payload",
     types: &[Type::TEXT, Type::TEXT_ARRAY],
@@ -49,12 +49,6 @@ impl Teller {
         if !self.begin(database) && is_any_new {
             self.woken.notify_one();
         }
-    }
-
-    /// Whether who asks is to say this, by [`TELL`] right behind the statement that it tells of: nothing of the kind was
-    /// said of late, so that somebody may be waiting for just this.
-    pub(crate) fn lead(&self, payload: &str) -> bool {
-        self.windows().lead(payload, Instant::now())
     }
 
     /// Says all that is owed, whether or not it is time, which takes no longer than opening a connection and a statement

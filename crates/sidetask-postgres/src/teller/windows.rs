@@ -49,21 +49,6 @@ impl Windows {
         is_any_new
     }
 
-    /// Whether this may be said at once, by who asks. It counts as said then.
-    pub(super) fn lead(&mut self, payload: &str, now: Instant) -> bool {
-        match self.by_payload.get_mut(payload) {
-            Some(window) if window.owed || now < window.until => false,
-            Some(window) => {
-                window.until = now + WINDOW;
-                true
-            }
-            None => {
-                self.by_payload.insert(payload.to_owned(), Window { until: now + WINDOW, owed: false });
-                true
-            }
-        }
-    }
-
     /// It was not said after all, and is to be tried again, but not before.
     pub(super) fn unsaid(&mut self, payloads: Vec<String>, until: Instant) {
         self.by_payload.extend(payloads.into_iter().map(|payload| (payload, Window { until, owed: true })));

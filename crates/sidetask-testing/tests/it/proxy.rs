@@ -207,6 +207,8 @@ async fn a_dropped_proxy_closes_its_port_and_its_connections() {
 async fn a_server_that_is_not_there_resets_its_clients() {
     let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = Proxy::to(nobody).start().await.unwrap();
-    let mut connection = connect(&proxy).await;
-    assert!(hear(&mut connection).await.is_err());
+    // The reset may come before the connection is heard of.
+    if let Ok(mut connection) = tokio::net::TcpStream::connect(proxy.addr()).await {
+        assert!(hear(&mut connection).await.is_err());
+    }
 }

@@ -1,7 +1,4 @@
-use std::pin::pin;
-use std::sync::Arc;
-
-use sidetask_core::{Enqueued, JobId, NewJob, When};
+use sidetask_core::{Enqueued, JobId, NewJob};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
@@ -9,11 +6,9 @@ use super::columns::{Columns, due, job};
 use super::tell;
 use crate::database::Parameters;
 use crate::error::Fault;
-use crate::news::News;
 use crate::rows;
 use crate::statement::Statement;
 use crate::store::Inner;
-use crate::teller::TELL;
 
 static INSERT: Statement = Statement {
     text: concat!(
@@ -78,19 +73,16 @@ static INSERT_ONE: Statement = Statement {
 /// Stores jobs without a given id, key, lane and tick, in one statement.
 pub(super) async fn store(inner: &Inner, jobs: &[&NewJob]) -> Result<Vec<Option<Enqueued>>, Fault> {
     let ids = super::ids(inner, jobs);
-    let (sums, is_told) = match *jobs {
+    let sums = match *jobs {
         [job] => insert_one(inner, ids[0], job).await?,
-        _ => (insert(inner, &ids, jobs).await?, false),
+        _ => insert(inner, &ids, jobs).await?,
     };
     let mut stored = tell::Stored::default();
     for row in &sums {
         let first = row.try_get::<_, Option<i16>>(2)?.zip(row.try_get(3)?);
         stored.add(row.try_get(0)?, row.try_get(1)?, first);
     }
-    match is_told {
-        true => stored.tell_here(inner),
-        false => stored.tell(inner),
-    }
+    stored.tell(inner);
     Ok(ids.into_iter().map(|id| Some(Enqueued { id, existed: false })).collect())
 }
 
@@ -101,27 +93,11 @@ async fn insert(inner: &Inner, ids: &[JobId], jobs: &[&NewJob]) -> Result<Vec<Ro
     inner.storing.query(&inner.database, &INSERT, &[&now, a, b, c, d, e, f, g, h, i]).await
 }
 
-/// Answers besides whether other processes were told: where nothing was said of late, the notification travels right
-/// behind the job, and needs no wait for the answer.
-async fn insert_one(inner: &Inner, id: JobId, job: &NewJob) -> Result<(Vec<Row>, bool), Fault> {
+async fn insert_one(inner: &Inner, id: JobId, job: &NewJob) -> Result<Vec<Row>, Fault> {
     let (at, wait) = due(job);
     let (id, max_attempts, timeout) = (rows::job_uuid(&id), i64::from(job.max_attempts), job.timeout.map(rows::micros));
     let (queue, kind, args): (&str, &str, &str) = (&job.queue, &job.kind, job.args.as_str());
     let now = inner.database.now();
     let values: Parameters<'_> = &[&now, &id, &job.priority, &at, &wait, &max_attempts, &timeout, &queue, &kind, &args];
-    let database = &inner.database;
-    let mut insert = pin!(inner.storing.query(database, &INSERT_ONE, values));
-    let news = News { available: [Arc::from(queue)].into(), ..News::default() };
-    let payloads = database.announcer.payloads(&news);
-    if job.when != When::Now || !payloads.iter().all(|payload| database.teller.lead(payload)) {
-        return Ok((insert.await?, false));
-    }
-    let told: Parameters<'_> = &[&database.announcer.channel, &payloads];
-    let tell = pin!(inner.storing.query(database, &TELL, told));
-    tokio::select! {
-        biased;
-        stored = &mut insert => Ok((stored?, true)),
-        // It came before the job, whose statement had to be prepared first: nobody found anything.
-        _ = tell => Ok((insert.await?, false)),
-    }
+    inner.storing.query(&inner.database, &INSERT_ONE, values).await
 }

@@ -27,14 +27,10 @@ impl<'a> Stored<'a> {
 
     /// Tells this process at once, and others as soon as the wire is free.
     pub(super) fn tell(self, inner: &Inner) {
-        inner.database.tell_others(&self.news());
-        self.tell_here(inner);
-    }
-
-    /// Tells this process, where others know already.
-    pub(super) fn tell_here(self, inner: &Inner) {
         self.look_again(inner);
-        inner.database.announcer.publish_stored(self.news());
+        let news = self.news();
+        inner.database.tell_others(&news);
+        inner.database.announcer.publish_stored(news);
     }
 
     /// Has claims of this process find the new jobs in their place of the order.
