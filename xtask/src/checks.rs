@@ -17,6 +17,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sidetask", &["sidetask-core", "sidetask-macros", "sidetask-postgres", "sidetask-sqlite"]),
     ("sidetask-tower", &["sidetask"]),
     ("sidetask-aws", &["sidetask"]),
+    ("sidetask-observe", &["sidetask"]),
+    ("sidetask-dashboard", &["sidetask"]),
+    ("sidetask-cli", &["sidetask", "sidetask-dashboard", "sidetask-observe"]),
 ];
 
 /// What nobody may be built on: it is for tests.

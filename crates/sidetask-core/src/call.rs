@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
-use crate::{Backoff, Definition, Error, JobId, Json, Lane, NewJob, RateLimit, TaskFunction, Timestamp};
+use crate::{Backoff, Definition, Error, JobId, Json, Lane, NewJob, RateLimit, TaskFunction, Timestamp, TraceParent};
 
 /// What applies to every job of a kind, unless its [`Call`] says otherwise.
 #[derive(Clone, Debug)]
@@ -150,6 +150,7 @@ pub struct Call<T = serde_json::Value> {
     key: Option<String>,
     id: Option<JobId>,
     lane: Option<Lane>,
+    trace: Option<TraceParent>,
     output: PhantomData<fn() -> T>,
 }
 
@@ -183,13 +184,14 @@ impl<T> Call<T> {
 
     fn with(kind: Cow<'static, str>, args: Result<Json, Error>, base: Option<TaskOptions>) -> Self {
         let changes = Changes::default();
-        Self { kind, args, base, changes, when: When::Now, key: None, id: None, lane: None, output: PhantomData }
+        let (key, id, lane, trace) = (None, None, None, None);
+        Self { kind, args, base, changes, when: When::Now, key, id, lane, trace, output: PhantomData }
     }
 
     /// The same call, its output read as a `U`.
     pub fn returns<U>(self) -> Call<U> {
-        let Self { kind, args, base, changes, when, key, id, lane, output: _ } = self;
-        Call { kind, args, base, changes, when, key, id, lane, output: PhantomData }
+        let Self { kind, args, base, changes, when, key, id, lane, trace, output: _ } = self;
+        Call { kind, args, base, changes, when, key, id, lane, trace, output: PhantomData }
     }
 
     /// Runs it this long after it was accepted. In process: waits this long first.
@@ -258,6 +260,13 @@ impl<T> Call<T> {
     /// free again, but should not be given to another job: fences, which tell holders apart, begin anew with it.
     pub const fn id(mut self, id: JobId) -> Self {
         self.id = Some(id);
+        self
+    }
+
+    /// The span that it is enqueued in, for the trace that its attempts are linked to. Default: the current one, where a
+    /// propagator was set.
+    pub const fn trace_parent(mut self, parent: TraceParent) -> Self {
+        self.trace = Some(parent);
         self
     }
 
@@ -347,6 +356,7 @@ impl<T> Call<T> {
             id: self.id,
             lane: self.lane,
             tick: None,
+            trace: self.trace,
             to: self.changes.to.or(base.to),
         };
         job.check()?;

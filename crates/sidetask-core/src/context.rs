@@ -187,12 +187,17 @@ impl Context {
     pub(crate) async fn store_progress(&self, progress: Progress) -> Result<(), Error> {
         let (token, verdict) = match &self.0.held {
             Held::Nothing => return Ok(()),
-            Held::Job(token, store) => {
-                (token, store.progress(vec![ProgressUpdate { token: *token, progress }]).await?.pop())
-            }
-            Held::Delivery(token, report) => {
-                (token, Some(report.progress(ProgressUpdate { token: *token, progress }).await?))
-            }
+            Held::Job(token, store) => (
+                token,
+                store
+                    .progress(vec![ProgressUpdate { token: *token, progress: Some(progress), log: None }])
+                    .await?
+                    .pop(),
+            ),
+            Held::Delivery(token, report) => (
+                token,
+                Some(report.progress(ProgressUpdate { token: *token, progress: Some(progress), log: None }).await?),
+            ),
         };
         match verdict {
             Some(Verdict::Accepted(_)) => Ok(()),

@@ -27,6 +27,8 @@ enum Kind {
     Unregistered,
     MissingState,
     NotFound,
+    Filter,
+    Conflict,
     Unusable,
     Unsupported,
     Refused,
@@ -72,6 +74,10 @@ predicates! {
     is_not_found = Kind::NotFound,
     /// The database is of another program, of a newer version, or damaged.
     is_unusable = Kind::Unusable,
+    /// A filter is not understood; the text points at the column.
+    is_filter = Kind::Filter,
+    /// What was to be changed was changed by another in the meantime; nothing was done.
+    is_conflict = Kind::Conflict,
     /// The store or service behind this client cannot do what was asked; the text says what can.
     is_unsupported = Kind::Unsupported,
     /// The service refused: a name that it does not know, a permission that is not there. Nothing was done, and asking
@@ -214,6 +220,16 @@ impl Error {
     pub fn no_such_queue(queue: &str, known: &[String]) -> Self {
         let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
         Self::new(Kind::NotFound, format!("there is no queue `{queue}`: queues seen so far: {known}"))
+    }
+
+    /// A filter that is not understood.
+    pub fn filter(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Filter, message)
+    }
+
+    /// Something that another changed in the meantime.
+    pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Conflict, message)
     }
 
     /// A database that must not be used.

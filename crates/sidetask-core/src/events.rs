@@ -1,10 +1,12 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::sync::broadcast;
 
-use crate::{JobId, State};
+use crate::{JobId, State, Token, WorkerId};
 
-/// What changed in a store.
+/// What changed in a store: what others wait for, which every listener hears, and each step in the life of a job, which
+/// only those hear who [ask for it](Events::in_detail).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
@@ -34,13 +36,71 @@ pub enum Event {
     Scheduled,
     /// Jobs ended or reported progress in another process. Whoever waits for any should look.
     Settled,
+    /// In detail: a job was stored.
+    Enqueued {
+        /// The job.
+        id: JobId,
+        /// Its kind.
+        kind: Arc<str>,
+        /// Its queue.
+        queue: Arc<str>,
+        /// The state that it is in.
+        state: State,
+    },
+    /// In detail: a worker has a job, by a claim or a hand-off.
+    Claimed {
+        /// The job, the attempt and the worker.
+        token: Token,
+    },
+    /// In detail: an attempt's function was called, in this process.
+    Started {
+        /// The job, the attempt and the worker.
+        token: Token,
+    },
+    /// In detail: an attempt was reported, and its job waits in this state: it failed, was snoozed or given back.
+    Returned {
+        /// The job.
+        id: JobId,
+        /// The state that it waits in.
+        state: State,
+    },
+    /// In detail: a job was taken back from a worker whose lease expired.
+    Rescued {
+        /// The job.
+        id: JobId,
+        /// The state that it is in now.
+        state: State,
+        /// The worker that had it.
+        worker: Option<WorkerId>,
+    },
+    /// In detail: a job was changed by hand and is in this state now; `None` where it was deleted.
+    ByHand {
+        /// The job.
+        id: JobId,
+        /// Its state.
+        state: Option<State>,
+    },
+    /// In detail: claims from a queue are held back, or go on.
+    Paused {
+        /// The queue.
+        queue: Arc<str>,
+        /// Whether they are held back.
+        paused: bool,
+    },
     /// Something changed that nobody described: another process wrote, or events were lost. Look at whatever matters.
     Changed,
 }
 
 /// Hands events of one store to everybody in this process who listens. Cheap to clone; all clones are one publisher.
 #[derive(Clone, Debug)]
-pub struct Publisher(Arc<RwLock<Option<Sender>>>);
+pub struct Publisher(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    sender: RwLock<Option<Sender>>,
+    /// How many want each step.
+    detailed: Arc<AtomicUsize>,
+}
 
 type Sender = broadcast::Sender<Arc<[Event]>>;
 
@@ -50,13 +110,19 @@ impl Publisher {
 
     /// A publisher to which nobody listens yet.
     pub fn new() -> Self {
-        Self(Arc::new(RwLock::new(Some(broadcast::channel(Self::BACKLOG).0))))
+        let sender = RwLock::new(Some(broadcast::channel(Self::BACKLOG).0));
+        Self(Arc::new(Shared { sender, detailed: Arc::default() }))
     }
 
     /// Whether nobody listens, so that events need not be made.
     pub fn is_idle(&self) -> bool {
-        let sender = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let sender = self.0.sender.read().unwrap_or_else(PoisonError::into_inner);
         sender.as_ref().is_none_or(|sender| sender.receiver_count() == 0)
+    }
+
+    /// Whether somebody wants each step in the life of jobs, so that such events have to be made.
+    pub fn is_detailed(&self) -> bool {
+        self.0.detailed.load(Ordering::Relaxed) > 0
     }
 
     /// Hands out what one commit changed.
@@ -64,7 +130,7 @@ impl Publisher {
         if events.is_empty() {
             return;
         }
-        if let Some(sender) = &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(sender) = &*self.0.sender.read().unwrap_or_else(PoisonError::into_inner) {
             // An error here says only that nobody listens any more.
             let _ = sender.send(events.into());
         }
@@ -72,15 +138,15 @@ impl Publisher {
 
     /// Listens from now on. A closed publisher has nothing to say.
     pub fn subscribe(&self) -> Events {
-        match &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(sender) => Events(sender.subscribe()),
-            None => Events(broadcast::channel(1).1),
+        match &*self.0.sender.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(sender) => Events::new(sender.subscribe(), &self.0.detailed),
+            None => Events::new(broadcast::channel(1).1, &self.0.detailed),
         }
     }
 
     /// Ends the events of everybody who listens, once they have heard what was published before.
     pub fn close(&self) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.0.sender.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -92,15 +158,41 @@ impl Default for Publisher {
 
 /// One listener's view of a store's events.
 #[derive(Debug)]
-pub struct Events(broadcast::Receiver<Arc<[Event]>>);
+pub struct Events {
+    receiver: broadcast::Receiver<Arc<[Event]>>,
+    detailed: Arc<AtomicUsize>,
+    in_detail: bool,
+}
 
 impl Events {
+    fn new(receiver: broadcast::Receiver<Arc<[Event]>>, detailed: &Arc<AtomicUsize>) -> Self {
+        Self { receiver, detailed: Arc::clone(detailed), in_detail: false }
+    }
+
+    /// Has the store tell of each step in the life of jobs from now on, for as long as this lives. Other listeners may then
+    /// hear of them as well.
+    #[must_use]
+    pub fn in_detail(mut self) -> Self {
+        if !std::mem::replace(&mut self.in_detail, true) {
+            self.detailed.fetch_add(1, Ordering::Relaxed);
+        }
+        self
+    }
+
     /// The next batch, never empty; `None` once the store is closed. Cancel safe.
     pub async fn next(&mut self) -> Option<Arc<[Event]>> {
-        match self.0.recv().await {
+        match self.receiver.recv().await {
             Ok(events) => Some(events),
             Err(broadcast::error::RecvError::Lagged(_)) => Some(Arc::new([Event::Changed])),
             Err(broadcast::error::RecvError::Closed) => None,
+        }
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        if self.in_detail {
+            self.detailed.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }

@@ -1,9 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, JobId, Json, Lane, Progress, Timestamp, WorkerId};
+use crate::{Error, JobId, Json, Lane, Progress, Timestamp, TraceParent, WorkerId};
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,6 +106,11 @@ pub struct JobRecord {
     pub attempt: u32,
     /// How many attempts it may use.
     pub max_attempts: u32,
+    /// How often it was claimed: the fence of its last claim.
+    pub fence: u64,
+    /// Its own time limit for an attempt, in microseconds where it is serialized.
+    #[serde(serialize_with = "as_micros")]
+    pub timeout: Option<Duration>,
     /// Jobs with a smaller number are claimed first.
     pub priority: i16,
     /// The arguments.
@@ -125,6 +131,8 @@ pub struct JobRecord {
     pub cancel_requested: bool,
     /// The worker that holds it.
     pub worker: Option<WorkerId>,
+    /// The span that it was enqueued in.
+    pub trace: Option<TraceParent>,
     /// When it was stored.
     pub created_at: Timestamp,
     /// When it is, or was, due.
@@ -148,6 +156,8 @@ impl JobRecord {
             state,
             attempt: 0,
             max_attempts: 1,
+            fence: 0,
+            timeout: None,
             priority: 0,
             args,
             output: None,
@@ -158,12 +168,17 @@ impl JobRecord {
             held: false,
             cancel_requested: false,
             worker: None,
+            trace: None,
             created_at: now,
             run_at: now,
             attempted_at: None,
             finished_at: None,
         }
     }
+}
+
+fn as_micros<S: serde::Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    duration.map(|duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)).serialize(serializer)
 }
 
 /// One failed attempt.

@@ -15,12 +15,14 @@ mod context;
 mod dispatch;
 mod error;
 mod events;
+mod filter;
 mod ids;
 mod job;
 mod json;
 mod kind;
 pub mod lifecycle;
 mod new_job;
+mod operate;
 mod progress;
 mod rate_limit;
 mod registry;
@@ -28,6 +30,7 @@ mod slots;
 mod state_map;
 mod store;
 mod task_error;
+mod trace_parent;
 
 pub use backoff::Backoff;
 pub use call::{Call, TaskOptions, When};
@@ -37,20 +40,23 @@ pub use context::{Context, Deadline};
 pub use dispatch::{Dispatch, Report};
 pub use error::Error;
 pub use events::{Event, Events, Publisher};
+pub use filter::{Condition, Filter, Listed, Page, Pattern};
 pub use ids::{IdSource, JobId, WorkerId};
 pub use job::{AttemptError, Counts, JobRecord, QueueStats, State, Stats};
 pub use json::Json;
 pub use new_job::{Lane, NewJob, Tick, TickVerdict};
+pub use operate::{Activity, AttemptLog, Migration, Operate, Schema, WorkerRecord};
 pub use progress::{Progress, ProgressReport};
 pub use rate_limit::RateLimit;
 pub use registry::{Definition, Handler, IntoOutcome, Kinds, Registration, Registry, StateNeed, TaskFunction, Work};
 pub use slots::{Handed, Permit, Slot, Slots};
 pub use state_map::StateMap;
 pub use store::{
-    Change, Claim, Claimed, Enqueued, Filter, Finish, Heartbeat, Joining, Page, ProgressUpdate, Promoted, Purge,
-    Rescued, Store, Token, Verdict, Want,
+    Change, Claim, Claimed, Enqueued, Finish, Heartbeat, Joining, ProgressUpdate, Promoted, Purge, Rescued, Store,
+    Token, Verdict, Want,
 };
 pub use task_error::{TaskError, TaskErrorKind};
+pub use trace_parent::TraceParent;
 
 /// What the macros and the facade need and nobody else should use.
 #[doc(hidden)]

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::{Error, JobId, Json, Timestamp, When};
+use crate::{Error, JobId, Json, Timestamp, TraceParent, When};
 
 /// A call with everything settled, as a store is given it.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct NewJob {
     pub lane: Option<Lane>,
     /// The tick of a schedule that it is for, which has one job at most.
     pub tick: Option<Tick>,
+    /// The span that it is enqueued in.
+    pub trace: Option<TraceParent>,
     /// Where a client that dispatches sends it, see [`Call::to`](crate::Call::to). Stores take no notice.
     pub to: Option<Cow<'static, str>>,
 }

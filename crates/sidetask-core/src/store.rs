@@ -6,7 +6,8 @@ use async_trait::async_trait;
 
 use crate::lifecycle::Outcome;
 use crate::{
-    Clock, Error, Events, JobId, JobRecord, Json, Kinds, NewJob, Progress, Slots, State, Stats, Timestamp, WorkerId,
+    Clock, Error, Events, Filter, JobId, JobRecord, Json, Kinds, Listed, NewJob, Operate, Page, Progress, Slots, State,
+    Stats, Timestamp, TraceParent, WorkerId,
 };
 
 /// Keeps jobs. The contract of every tier with a memory.
@@ -98,9 +99,10 @@ pub trait Store: Any + std::fmt::Debug + Send + Sync {
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error>;
 
     /// Reads the jobs that pass a filter, newest first, which is the greatest id first; the page may begin after a job
-    /// that is gone by now. Fails with [`is_not_found`](Error::is_not_found) where the filter names a queue that the
+    /// that is gone by now. Looks at no more jobs than [`Page::examine`] says, save those that an index leads to, and
+    /// answers how far it came. Fails with [`is_not_found`](Error::is_not_found) where the filter names a queue that the
     /// store has never seen.
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error>;
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error>;
 
     /// Counts jobs by queue and state. A queue counts as seen once a job was stored in it or it was paused.
     async fn stats(&self) -> Result<Stats, Error>;
@@ -115,11 +117,9 @@ pub trait Store: Any + std::fmt::Debug + Send + Sync {
     /// Listens to what changes from now on.
     fn listen(&self) -> Events;
 
-    /// Brings what is stored to the form that this program writes, where opening the store did not. Default: nothing,
-    /// for a store that always does so when it is opened.
-    async fn migrate(&self) -> Result<(), Error> {
-        Ok(())
-    }
+    /// What those ask who run the store: who works, what was logged, how much was done. A store that keeps nothing of it
+    /// gives itself with an empty `impl Operate`.
+    fn operate(&self) -> &dyn Operate;
 
     /// Waits until everything accepted is written, and lets go of files and connections. Whatever is asked afterwards
     /// fails with [`is_closed`](Error::is_closed), save closing again, which does nothing. Listeners hear the end.
@@ -203,6 +203,8 @@ pub struct Claimed {
     pub timeout: Option<Duration>,
     /// When it became due.
     pub run_at: Timestamp,
+    /// The span that it was enqueued in.
+    pub trace: Option<TraceParent>,
 }
 
 /// What a worker learns when it renews its lease.
@@ -213,14 +215,17 @@ pub struct Heartbeat {
     pub cancelled: Vec<JobId>,
 }
 
-/// Progress of one attempt.
+/// What one attempt reports of itself while it runs.
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "stores read every field")]
 pub struct ProgressUpdate {
     /// Whose.
     pub token: Token,
-    /// How far.
-    pub progress: Progress,
+    /// How far; `None` leaves what was reported before.
+    pub progress: Option<Progress>,
+    /// All that it has logged so far, at most [`AttemptLog::BYTES`](crate::AttemptLog::BYTES), in place of what was kept
+    /// of this attempt; `None` leaves that as it is.
+    pub log: Option<Arc<str>>,
 }
 
 /// The end of one attempt.
@@ -233,6 +238,8 @@ pub struct Finish {
     pub outcome: Outcome,
     /// How long to wait before the next attempt, should an ordinary failure have one.
     pub retry_in: Duration,
+    /// All that it has logged, as in [`ProgressUpdate::log`]. Kept only where the report is accepted.
+    pub log: Option<Arc<str>>,
 }
 
 /// What the store says to a report.
@@ -246,7 +253,7 @@ pub enum Verdict {
 }
 
 /// What people do to jobs by hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a store must carry out every change, and a new one must stop it")]
 pub enum Change {
     /// Cancels them, by [`lifecycle::cancel`](crate::lifecycle::cancel). One that was held leaves its lane.
@@ -260,6 +267,18 @@ pub enum Change {
     /// [`Event::Scheduled`](crate::Event::Scheduled), so that whoever waits for the time before looks again. One that is
     /// held remains so, and is due then once it is let in.
     Reschedule(Duration),
+    /// Deletes them, with all that is kept of them, whatever state they are in, save those that run. Answers the state
+    /// that each was in; `running` says that it is still there. One that was held, or let in, leaves its lane.
+    Delete,
+    /// Gives them other arguments and then does what `Retry` does, both or none. Only where no attempt runs, and none
+    /// began since the job was read with this [`fence`](JobRecord::fence): otherwise nothing changes, and the answer is
+    /// `None` as for a job that is not there. One that is available stays so, with the new arguments.
+    Rewrite {
+        /// The arguments.
+        args: Json,
+        /// The fence that it must still have.
+        fence: u64,
+    },
 }
 
 /// What promotion did.
@@ -283,86 +302,6 @@ pub struct Rescued {
     pub state: State,
     /// The worker that had it.
     pub worker: Option<WorkerId>,
-}
-
-/// Which jobs to list.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Filter {
-    /// In one of these states; in any where empty.
-    pub states: Vec<State>,
-    /// Of this queue.
-    pub queue: Option<String>,
-    /// Of this kind.
-    pub kind: Option<String>,
-}
-
-impl Filter {
-    /// All jobs.
-    pub fn all() -> Self {
-        Self::default()
-    }
-
-    /// Adds a state: jobs in any of the states added pass.
-    #[must_use]
-    pub fn state(mut self, state: State) -> Self {
-        self.states.push(state);
-        self
-    }
-
-    /// Only jobs of this queue.
-    #[must_use]
-    pub fn queue(mut self, queue: impl Into<String>) -> Self {
-        self.queue = Some(queue.into());
-        self
-    }
-
-    /// Only jobs of this kind.
-    #[must_use]
-    pub fn kind(mut self, kind: impl Into<String>) -> Self {
-        self.kind = Some(kind.into());
-        self
-    }
-
-    /// Whether a job passes.
-    pub fn passes(&self, job: &JobRecord) -> bool {
-        (self.states.is_empty() || self.states.contains(&job.state))
-            && self.queue.as_ref().is_none_or(|queue| *queue == job.queue)
-            && self.kind.as_ref().is_none_or(|kind| *kind == job.kind)
-    }
-}
-
-/// Which part of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Page {
-    /// Jobs older than this one: the last of the page before. `None` begins with the newest.
-    pub after: Option<JobId>,
-    /// At most this many, from 1 to [`Page::MOST`]. Default: 50.
-    pub limit: usize,
-}
-
-impl Page {
-    /// The largest page.
-    pub const MOST: usize = 1000;
-
-    /// The first page of this many jobs, brought into 1 to [`Page::MOST`].
-    pub fn first(limit: usize) -> Self {
-        Self { after: None, limit: limit.clamp(1, Self::MOST) }
-    }
-
-    /// The page after the job `last`.
-    #[must_use]
-    pub const fn after(mut self, last: JobId) -> Self {
-        self.after = Some(last);
-        self
-    }
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self::first(50)
-    }
 }
 
 /// Which ended jobs to delete.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sidetask_core::{
     Change, Claim, Claimed, Clock, Enqueued, Error, Event, Events, Filter, Finish, Heartbeat, IdSource, JobId,
-    JobRecord, Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, Rescued, Slots, State, Stats, Store, Verdict,
-    WorkerId,
+    JobRecord, Joining, Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Purge, Rescued, Slots, State, Stats,
+    Store, Verdict, WorkerId,
 };
 
 use crate::database::Database;
@@ -207,7 +207,7 @@ impl Store for PostgresStore {
         told("read jobs", read::jobs(&self.0.database, &ids).await)
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.check_open()?;
         told("list jobs", list::list(&self.0.database, &filter, page).await)
     }
@@ -238,9 +238,8 @@ impl Store for PostgresStore {
         events
     }
 
-    async fn migrate(&self) -> Result<(), Error> {
-        self.check_open()?;
-        schema::migrate(&self.0.database).await
+    fn operate(&self) -> &dyn Operate {
+        self
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -259,5 +258,13 @@ impl Store for PostgresStore {
             database.announcer.publisher.close();
         }
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Operate for PostgresStore {
+    async fn migrate(&self) -> Result<(), Error> {
+        self.check_open()?;
+        schema::migrate(&self.0.database).await
     }
 }

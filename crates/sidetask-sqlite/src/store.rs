@@ -8,8 +8,8 @@ use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params, params_from_iter};
 use sidetask_core::{
     Change, Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord,
-    Joining, NewJob, Page, ProgressUpdate, Promoted, Purge, QueueStats, Rescued, Slots, State, Stats, Store, Verdict,
-    WorkerId,
+    Joining, Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Purge, QueueStats, Rescued, Slots, State, Stats,
+    Store, Verdict, WorkerId,
 };
 use tokio::sync::oneshot;
 
@@ -169,8 +169,10 @@ impl Store for SqliteStore {
             Change::Cancel => "cancel jobs",
             Change::Retry => "retry jobs",
             Change::Reschedule(_) => "reschedule jobs",
+            Change::Delete => "delete jobs",
+            Change::Rewrite { .. } => "change a job's arguments",
         };
-        self.writer.ask(action, true, move |unit| control::change(unit, &ids, change)).await
+        self.writer.ask(action, true, move |unit| control::change(unit, &ids, &change)).await
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
@@ -182,7 +184,7 @@ impl Store for SqliteStore {
         self.readers.ask("read jobs", read).await
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         if let Some(queue) = &filter.queue {
             let stats = self.stats().await?;
             if !stats.queues.iter().any(|known| known.queue == *queue) {
@@ -195,7 +197,9 @@ impl Store for SqliteStore {
             let mut query = conn.prepare_cached(&sql)?;
             query.query_map(params_from_iter(values), rows::record)?.collect()
         };
-        self.readers.ask("list jobs", read).await
+        let jobs: Vec<JobRecord> = self.readers.ask("list jobs", read).await?;
+        let next = jobs.last().map(|job| job.id).filter(|_| jobs.len() >= page.limit);
+        Ok(Listed { jobs, next })
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
@@ -217,6 +221,10 @@ impl Store for SqliteStore {
         events
     }
 
+    fn operate(&self) -> &dyn Operate {
+        self
+    }
+
     async fn close(&self) -> Result<(), Error> {
         let store = self.clone();
         off_the_runtime("close the database", move || {
@@ -231,6 +239,8 @@ impl Store for SqliteStore {
         .await
     }
 }
+
+impl Operate for SqliteStore {}
 
 /// The newest first: ids sort by time.
 fn list_query(filter: &Filter, page: Page) -> (String, Vec<Value>) {

@@ -66,6 +66,7 @@ pub fn new_job(kind: impl Into<Cow<'static, str>>) -> NewJob {
         id: None,
         lane: None,
         tick: None,
+        trace: None,
         to: None,
     }
 }
@@ -210,7 +211,8 @@ impl Harness {
     }
 
     pub(crate) async fn finish(&self, token: Token, outcome: Outcome) -> Verdict {
-        let verdicts = self.store.finish(vec![Finish { token, outcome, retry_in: RETRY_IN }]).await.expect("finish");
+        let verdicts =
+            self.store.finish(vec![Finish { token, outcome, retry_in: RETRY_IN, log: None }]).await.expect("finish");
         assert_eq!(verdicts.len(), 1, "one verdict a report");
         verdicts[0]
     }

@@ -166,7 +166,7 @@ impl Holder {
         }
         // Nothing is held where jobs are only sent.
         let Some(store) = self.client.store() else { return true };
-        let Err(error) = store.change(ids.clone(), change).await else { return true };
+        let Err(error) = store.change(ids.clone(), change.clone()).await else { return true };
         let source = std::error::Error::source(&error);
         tracing::warn!(?ids, ?change, source, "held jobs were not changed: they run when their hold lapses: {error}");
         !error.is_storage()

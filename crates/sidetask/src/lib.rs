@@ -61,7 +61,7 @@ mod tasks;
 mod worker;
 
 pub use blocking::{Blocking, BlockingPool, BlockingPoolBuilder, PoolStats, blocking, blocking_with_token};
-pub use client::{Backend, Client, ClientBuilder, Job, ProgressStream};
+pub use client::{Backend, Bulk, Changed, Client, ClientBuilder, Counted, Job, ProgressStream};
 pub use connect::connect;
 pub use executor::{Executor, ExecutorBuilder};
 pub use memory::MemoryStore;
@@ -69,10 +69,11 @@ pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerS
 pub use schedule::{Missed, Schedule};
 pub use scheme::{Opening, Scheme};
 pub use sidetask_core::{
-    AttemptError, Backoff, Call, CancelToken, Clock, Context, Counts, Deadline, Definition, Dispatch, Enqueued, Error,
-    Filter, Handler, IntoOutcome, JobId, JobRecord, Json, Kinds, Lane, Page, Progress, ProgressReport, QueueStats,
-    RateLimit, Registration, Registry, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind,
-    TaskFunction, TaskOptions, Timestamp, When, Work, WorkerId,
+    Activity, AttemptError, AttemptLog, Backoff, Call, CancelToken, Clock, Condition, Context, Counts, Deadline,
+    Definition, Dispatch, Enqueued, Error, Event, Events, Filter, Handler, IntoOutcome, JobId, JobRecord, Json, Kinds,
+    Lane, Listed, Migration, Operate, Page, Pattern, Progress, ProgressReport, QueueStats, RateLimit, Registration,
+    Registry, Schema, State, StateMap, StateNeed, Stats, Store, SystemClock, TaskError, TaskErrorKind, TaskFunction,
+    TaskOptions, Timestamp, TraceParent, When, Work, WorkerId, WorkerRecord,
 };
 pub use sidetask_macros::{task, task_sns};
 pub use task::{IntoTask, Retry, Running, Task};

@@ -114,10 +114,10 @@ pub(super) struct Reporter {
 #[async_trait]
 impl Report for Reporter {
     async fn progress(&self, update: ProgressUpdate) -> Result<Verdict, Error> {
-        let ProgressUpdate { token, progress } = update;
-        match &self.keep {
-            Some(keep) => keep.progress(token.job, token.fence, &progress, self.clock.now()).await,
-            None => Ok(Verdict::Accepted(State::Running)),
+        let ProgressUpdate { token, progress, log: _ } = update;
+        match (&self.keep, progress) {
+            (Some(keep), Some(progress)) => keep.progress(token.job, token.fence, &progress, self.clock.now()).await,
+            _ => Ok(Verdict::Accepted(State::Running)),
         }
     }
 }

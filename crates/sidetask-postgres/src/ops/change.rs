@@ -30,10 +30,11 @@ pub(crate) async fn change(
     let mut changed = Changed { now, settlement: Settlement::default(), requests: Vec::new(), again: Vec::new() };
     let states = ids.iter().map(|id| {
         let job = jobs.get_mut(id)?;
-        match *change {
+        match change {
             Change::Cancel => changed.cancel(job),
             Change::Retry => changed.retry(job, let_in.get(id).copied()),
-            Change::Reschedule(wait) => changed.reschedule(job, wait),
+            Change::Reschedule(wait) => changed.reschedule(job, *wait),
+            Change::Delete | Change::Rewrite { .. } => {}
         }
         // Whoever is named twice is changed once more, as it is by then.
         Some(job.standing.state)

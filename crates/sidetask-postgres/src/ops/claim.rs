@@ -192,6 +192,7 @@ fn read(row: &Row, worker: WorkerId) -> Result<(Claimed, Place), Fault> {
         max_attempts: rows::number(row.try_get(6)?),
         timeout: timeout.map(|micros| Duration::from_micros(micros.unsigned_abs())),
         run_at: Timestamp::from_micros(run_at),
+        trace: None,
     };
     Ok((job, (row.try_get(9)?, run_at, row.try_get(10)?)))
 }

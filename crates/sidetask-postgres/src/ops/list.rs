@@ -1,4 +1,4 @@
-use sidetask_core::{Error, Filter, JobRecord, Page, State};
+use sidetask_core::{Error, Filter, JobRecord, Listed, Page, State};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ static LIST: Statement = Statement { text: page!("", ""), types: TYPES };
 static LIST_WITHOUT_COMPLETED: Statement = Statement { text: page!("", " AND state <> 4"), types: TYPES };
 static LIST_RUNNING: Statement = Statement { text: page!(" AND state = 2", ""), types: TYPES };
 
-pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Result<Vec<JobRecord>, Fault> {
+pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Result<Listed, Fault> {
     let states = &filter.states;
     let statement = match &**states {
         [State::Running] => &LIST_RUNNING,
@@ -70,7 +70,9 @@ pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Re
         Some(queue) if found.is_empty() => check_seen(database, queue).await?,
         _ => {}
     }
-    Ok(found.iter().map(rows::record).collect::<Result<_, _>>()?)
+    let jobs: Vec<JobRecord> = found.iter().map(rows::record).collect::<Result<_, _>>()?;
+    let next = jobs.last().map(|job| job.id).filter(|_| jobs.len() >= page.limit);
+    Ok(Listed { jobs, next })
 }
 
 async fn check_seen(database: &Database, queue: &str) -> Result<(), Fault> {

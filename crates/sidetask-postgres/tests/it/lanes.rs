@@ -105,7 +105,7 @@ async fn live_and_vanish(seed: u64, schema: &Schema, store: &PostgresStore, is_o
                         true => done(claimed.token).outcome,
                         false => Outcome::Failed("no".to_owned()),
                     };
-                    finish(store, Finish { token: claimed.token, outcome, retry_in: Duration::ZERO }).await;
+                    finish(store, Finish { token: claimed.token, outcome, retry_in: Duration::ZERO, log: None }).await;
                 }
             }
         }

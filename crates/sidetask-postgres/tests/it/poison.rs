@@ -34,10 +34,11 @@ async fn a_damaged_row_stalls_no_other() {
         let sound: Vec<_> = claimed.iter().filter(|job| &*job.kind == "sound").map(|job| job.token.job).collect();
         assert_eq!(sound, ids[1..], "{damage}");
 
-        assert_eq!(store.list(Filter::all(), Page::default()).await.unwrap().len(), 3, "{damage}");
+        assert_eq!(store.list(Filter::all(), Page::default()).await.unwrap().jobs.len(), 3, "{damage}");
         let records = store.jobs(ids).await.unwrap();
         assert!(records[1..].iter().flatten().all(|job| job.state == State::Running), "{damage}");
-        let finish = |token| Finish { token, outcome: Outcome::Failed("again".into()), retry_in: Duration::ZERO };
+        let finish =
+            |token| Finish { token, outcome: Outcome::Failed("again".into()), retry_in: Duration::ZERO, log: None };
         let verdicts = store.finish(claimed.iter().map(|job| finish(job.token)).collect()).await.unwrap();
         let of_sound = claimed.iter().zip(verdicts).find(|(job, _)| sound.contains(&job.token.job)).unwrap().1;
         assert_eq!(of_sound, Verdict::Accepted(State::Available), "{damage}");
@@ -54,7 +55,7 @@ async fn a_filter_with_a_nul_finds_nothing() {
     let schema = Schema::new();
     let store = schema.open().await;
     enqueue(&store, vec![new_job("sound")]).await;
-    assert!(store.list(Filter::all().kind("so\0und"), Page::default()).await.unwrap().is_empty());
+    assert!(store.list(Filter::all().kind("so\0und"), Page::default()).await.unwrap().jobs.is_empty());
     let unseen = store.list(Filter::all().queue("def\0ault"), Page::default()).await.unwrap_err();
     assert!(unseen.is_not_found(), "{unseen:?}");
 }

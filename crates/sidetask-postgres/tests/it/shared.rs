@@ -91,7 +91,7 @@ pub(crate) async fn claim(store: &PostgresStore, worker: WorkerId, kind: &str, l
 }
 
 pub(crate) fn done(token: Token) -> Finish {
-    Finish { token, outcome: Outcome::Completed(Json::from_stored("1")), retry_in: Duration::ZERO }
+    Finish { token, outcome: Outcome::Completed(Json::from_stored("1")), retry_in: Duration::ZERO, log: None }
 }
 
 pub(crate) async fn finish(store: &PostgresStore, finish: Finish) -> Verdict {

@@ -30,7 +30,7 @@ async fn counts_are_exact_whenever_they_are_read() {
                 for (at, claimed) in claim(&store, worker, KIND, 3).await.into_iter().enumerate() {
                     let outcomes = [Outcome::Released(Duration::ZERO), Outcome::Snoozed(SECOND)];
                     let outcome = outcomes.get(at).cloned().unwrap_or(Outcome::Failed("no".to_owned()));
-                    finish(&store, Finish { token: claimed.token, outcome, retry_in: Duration::ZERO }).await;
+                    finish(&store, Finish { token: claimed.token, outcome, retry_in: Duration::ZERO, log: None }).await;
                 }
             }
         });
@@ -101,7 +101,11 @@ async fn batches_in_opposite_orders_do_not_block_each_other() {
         tasks.spawn(async move {
             for round in 0..8 {
                 let progress = Progress { done: round, total: 8, message: None };
-                let updates = claimed.iter().map(|job| ProgressUpdate { token: job.token, progress: progress.clone() });
+                let updates = claimed.iter().map(|job| ProgressUpdate {
+                    token: job.token,
+                    progress: Some(progress.clone()),
+                    log: None,
+                });
                 let verdicts = store.progress(updates.collect()).await.unwrap();
                 assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Accepted(State::Running)));
                 store.change(ids.clone(), Change::Retry).await.unwrap();

@@ -91,6 +91,7 @@ fn take(
             max_attempts: rows::number(row, 5)?,
             timeout: timeout.map(|micros| Duration::from_micros(micros.unsigned_abs())),
             run_at: Timestamp::from_micros(row.get(7)?),
+            trace: None,
         };
         Ok((claimed, rows::optional_text(row, 8)?.map(Arc::from)))
     })

@@ -8,14 +8,15 @@ use super::lane;
 use crate::rows;
 use crate::unit::Unit;
 
-pub(crate) fn change(unit: &mut Unit<'_>, ids: &[JobId], change: Change) -> rusqlite::Result<Vec<Option<State>>> {
+pub(crate) fn change(unit: &mut Unit<'_>, ids: &[JobId], change: &Change) -> rusqlite::Result<Vec<Option<State>>> {
     ids.iter()
         .map(|id| {
             let Some(job) = find(unit, *id)? else { return Ok(None) };
             let state = match change {
                 Change::Cancel => cancel(unit, *id, &job),
                 Change::Retry => retry(unit, &job),
-                Change::Reschedule(wait) => reschedule(unit, &job, wait),
+                Change::Reschedule(wait) => reschedule(unit, &job, *wait),
+                Change::Delete | Change::Rewrite { .. } => Ok(job.state),
             };
             state.map(Some)
         })

@@ -132,6 +132,7 @@ fn hand(unit: &mut Unit<'_>, id: JobId, job: &NewJob, run_at: Timestamp, worker:
         max_attempts: job.max_attempts,
         timeout: job.timeout,
         run_at,
+        trace: job.trace,
     };
     unit.hand(slot, claimed);
 }

@@ -102,7 +102,7 @@ async fn the_report_that_follows_counts_only_where_nothing_was_committed() {
         assert!(cx.is_completed_in_transaction());
         if commits { tx.commit() } else { tx.rollback() }.unwrap();
         let outcome = Outcome::Failed("not committed".to_owned());
-        let finish = Finish { token: *cx.token().unwrap(), outcome, retry_in: Duration::ZERO };
+        let finish = Finish { token: *cx.token().unwrap(), outcome, retry_in: Duration::ZERO, log: None };
         assert_eq!(kit.store.finish(vec![finish]).await.unwrap(), [verdict]);
         assert_eq!(kit.state(&cx).await, state);
     }

@@ -112,7 +112,7 @@ async fn eight_stores_may_create_one_file_at_once() {
         store.enqueue(vec![job("each")]).await.unwrap();
         stores.push(store);
     }
-    assert_eq!(stores[0].list(Filter::all(), Page::default()).await.unwrap().len(), 8);
+    assert_eq!(stores[0].list(Filter::all(), Page::default()).await.unwrap().jobs.len(), 8);
 }
 
 #[tokio::test]

@@ -37,11 +37,12 @@ async fn a_damaged_row_stalls_no_other() {
         let sound: Vec<_> = claimed.iter().filter(|job| &*job.kind == "sound").map(|job| job.token.job).collect();
         assert_eq!(sound, [ids[1].id, ids[2].id], "{damage}");
 
-        assert_eq!(store.list(Filter::all(), Page::default()).await.unwrap().len(), 3, "{damage}");
+        assert_eq!(store.list(Filter::all(), Page::default()).await.unwrap().jobs.len(), 3, "{damage}");
         let records = store.jobs(ids.iter().map(|job| job.id).collect()).await.unwrap();
         assert!(records[1..].iter().flatten().all(|job| job.state == State::Running), "{damage}");
         let token = claimed.iter().find(|job| &*job.kind == "sound").map(|job| job.token).unwrap();
-        let finish = |token| Finish { token, outcome: Outcome::Failed("again".into()), retry_in: Duration::ZERO };
+        let finish =
+            |token| Finish { token, outcome: Outcome::Failed("again".into()), retry_in: Duration::ZERO, log: None };
         let verdicts = store.finish(claimed.iter().map(|job| finish(job.token)).collect()).await.unwrap();
         let of_sound = claimed.iter().zip(verdicts).find(|(job, _)| job.token == token).unwrap().1;
         assert_eq!(of_sound, Verdict::Accepted(State::Available), "{damage}");

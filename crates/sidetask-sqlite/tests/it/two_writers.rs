@@ -94,7 +94,7 @@ async fn two_writers_under_load_lose_and_share_nothing() {
     assert_eq!(done, stored);
     assert_eq!(one.stats().await.unwrap().total().count(State::Completed), 800);
     assert_eq!(other.stats().await.unwrap(), one.stats().await.unwrap());
-    assert_eq!(other.list(Default::default(), Page::first(1000)).await.unwrap().len(), 800);
+    assert_eq!(other.list(Default::default(), Page::first(1000)).await.unwrap().jobs.len(), 800);
 }
 
 /// Claims and finishes until the file has seen this many jobs completed.
@@ -112,6 +112,7 @@ async fn drain(store: SqliteStore, until: u64) -> Vec<sidetask_core::JobId> {
                 token: job.token,
                 outcome: Outcome::Completed(Json::from_stored("null")),
                 retry_in: Duration::ZERO,
+                log: None,
             })
             .collect();
         let verdicts = store.finish(finishes).await.unwrap();

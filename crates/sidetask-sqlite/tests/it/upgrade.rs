@@ -64,8 +64,12 @@ async fn jobs_of_the_first_version_go_on_in_every_state() {
     let wants = vec![Want { queue: "default".into(), limit: 100 }];
     let claimed = store.claim(Claim { worker, kinds: Kinds::from_iter(["kind"]), wants }).await.unwrap();
     assert_eq!(claimed.len(), 8, "all seven, and one that is let in");
-    let finish =
-        |token| Finish { token, outcome: Outcome::Completed(Json::from_stored("2")), retry_in: Duration::ZERO };
+    let finish = |token| Finish {
+        token,
+        outcome: Outcome::Completed(Json::from_stored("2")),
+        retry_in: Duration::ZERO,
+        log: None,
+    };
     let finishes = claimed.iter().map(|claimed| finish(claimed.token)).collect();
     assert_eq!(store.finish(finishes).await.unwrap(), [Verdict::Accepted(State::Completed); 8]);
     let counts = store.stats().await.unwrap().total();

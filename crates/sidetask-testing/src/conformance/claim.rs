@@ -168,7 +168,7 @@ pub async fn takes_jobs_with_damaged_arguments(h: Harness) {
     let stored = h.enqueue(jobs.into()).await;
     let sound = h.add(work()).await;
 
-    let listed = h.store.list(Filter::all(), Page::first(10)).await.unwrap();
+    let listed = h.store.list(Filter::all(), Page::first(10)).await.unwrap().jobs;
     assert_eq!(listed.len(), 5);
     let worker = h.worker().await;
     let claimed = h.claim(worker, 10).await;

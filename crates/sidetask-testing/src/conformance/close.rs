@@ -25,7 +25,7 @@ pub async fn refuses_everything_afterwards(h: Harness) {
     let worker = token.worker;
     h.store.close().await.unwrap();
     let store = &h.store;
-    let finish = || Finish { token, outcome: Outcome::Released(Duration::ZERO), retry_in: Duration::ZERO };
+    let finish = || Finish { token, outcome: Outcome::Released(Duration::ZERO), retry_in: Duration::ZERO, log: None };
     assert_closed!(
         store.enqueue(vec![work()]),
         store.enqueue(Vec::new()),
@@ -33,7 +33,7 @@ pub async fn refuses_everything_afterwards(h: Harness) {
         store.leave(worker),
         h.try_claim(worker, &[KIND], &[(QUEUE, 1)]),
         store.heartbeat(worker),
-        store.progress(vec![ProgressUpdate { token, progress: Progress::default() }]),
+        store.progress(vec![ProgressUpdate { token, progress: Some(Progress::default()), log: None }]),
         store.finish(vec![finish()]),
         store.promote(1),
         store.rescue(1),

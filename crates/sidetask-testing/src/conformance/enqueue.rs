@@ -26,6 +26,7 @@ pub async fn keeps_every_field(h: Harness) {
         id: None,
         lane: None,
         tick: None,
+        trace: None,
         to: Some(Cow::Borrowed("lambda:elsewhere")),
     };
     let (queue, args) = (job.queue.clone(), job.args.clone());

@@ -129,7 +129,7 @@ pub async fn come_after_the_change(h: Harness) {
 pub async fn tell_of_progress(h: Harness) {
     let token = h.running(work()).await;
     let mut events = h.store.listen();
-    let update = ProgressUpdate { token, progress: Progress { done: 1, total: 2, message: None } };
+    let update = ProgressUpdate { token, progress: Some(Progress { done: 1, total: 2, message: None }), log: None };
     h.store.progress(vec![update]).await.unwrap();
     until(&mut events, |event| matches!(event, Event::Progress { id } if *id == token.job)).await;
     assert!(h.job(token.job).await.progress.is_some());

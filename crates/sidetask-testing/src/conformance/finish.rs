@@ -106,7 +106,7 @@ pub async fn refuses_a_purged_job(h: Harness) {
 /// A report counts once, also where it is repeated in one batch.
 pub async fn counts_a_report_once(h: Harness) {
     let token = h.running(work()).await;
-    let report = |outcome| Finish { token, outcome, retry_in: RETRY_IN };
+    let report = |outcome| Finish { token, outcome, retry_in: RETRY_IN, log: None };
     let verdicts = h.store.finish(vec![report(done()), report(failed())]).await.unwrap();
     assert_eq!(verdicts, [Verdict::Accepted(State::Completed), Verdict::LeaseLost]);
     let ended = picture(&h.job(token.job).await);
@@ -122,7 +122,7 @@ pub async fn judges_each_report_for_itself(h: Harness) {
     let finishes = claimed.iter().enumerate().map(|(n, claimed)| {
         let token = Token { fence: claimed.token.fence + n as u64 % 2, ..claimed.token };
         let outcome = if n < 3 { done() } else { failed() };
-        Finish { token, outcome, retry_in: RETRY_IN }
+        Finish { token, outcome, retry_in: RETRY_IN, log: None }
     });
     let (completed, retryable) = (Verdict::Accepted(State::Completed), Verdict::Accepted(State::Retryable));
     let lost = Verdict::LeaseLost;
@@ -181,7 +181,7 @@ pub async fn fences_what_was_given_back(h: Harness) {
 /// A failure that waits for nothing makes the job available at once.
 pub async fn retries_at_once_without_backoff(h: Harness) {
     let token = h.running(work()).await;
-    let finish = Finish { token, outcome: failed(), retry_in: Duration::ZERO };
+    let finish = Finish { token, outcome: failed(), retry_in: Duration::ZERO, log: None };
     assert_eq!(h.store.finish(vec![finish]).await.unwrap(), [Verdict::Accepted(State::Available)]);
     let worker = h.worker().await;
     assert_eq!(h.claim_only(worker).await.attempt, 2);

@@ -127,7 +127,7 @@ pub async fn lets_in_when_one_completes(h: Harness) {
     let stored = fill(&h, 2, 5).await;
     let worker = h.worker().await;
     let claimed = h.claim(worker, 10).await;
-    let finish = |token| Finish { token, outcome: done(), retry_in: RETRY_IN };
+    let finish = |token| Finish { token, outcome: done(), retry_in: RETRY_IN, log: None };
     let finishes = claimed.iter().map(|claimed| finish(claimed.token)).collect();
     assert_eq!(h.store.finish(finishes).await.unwrap(), [Verdict::Accepted(State::Completed); 2]);
     assert_held(&h, &stored[4..], &stored[..4]).await;

@@ -36,7 +36,7 @@ pub async fn loses_no_turn_where_many_end_at_once(h: Harness) {
             let mut tasks = JoinSet::new();
             for Claimed { token, .. } in h.claim(worker, 4).await {
                 let store = Arc::clone(&h.store);
-                let finish = Finish { token, outcome: done(), retry_in: RETRY_IN };
+                let finish = Finish { token, outcome: done(), retry_in: RETRY_IN, log: None };
                 tasks.spawn(async move { store.finish(vec![finish]).await.unwrap().remove(0) });
             }
             let verdicts = within(tasks.join_all()).await;
@@ -61,7 +61,8 @@ pub async fn takes_several_lanes_in_any_order(h: Harness) {
                 store.enqueue(lanes.map(|lane| laned(lane, 3)).into()).await.unwrap();
                 let wants = vec![Want { queue: QUEUE.to_owned(), limit: 3 }];
                 let claimed = store.claim(Claim { worker, kinds: Kinds::from_iter([KIND]), wants }).await.unwrap();
-                let finish = |claimed: Claimed| Finish { token: claimed.token, outcome: done(), retry_in: RETRY_IN };
+                let finish =
+                    |claimed: Claimed| Finish { token: claimed.token, outcome: done(), retry_in: RETRY_IN, log: None };
                 let verdicts = store.finish(claimed.into_iter().rev().map(finish).collect()).await.unwrap();
                 assert!(verdicts.iter().all(|verdict| *verdict == Verdict::Accepted(State::Completed)));
             }
@@ -113,7 +114,7 @@ pub async fn never_exceeds_its_width_under_contention(h: Harness) {
                     let is_laned = &*kind == KIND;
                     tally.running.fetch_sub(usize::from(is_laned), Ordering::SeqCst);
                     let outcome = if is_laned && random.bool() { failed() } else { done() };
-                    let finish = Finish { token, outcome, retry_in: Duration::ZERO };
+                    let finish = Finish { token, outcome, retry_in: Duration::ZERO, log: None };
                     let verdicts = store.finish(vec![finish]).await.unwrap();
                     let [Verdict::Accepted(state)] = verdicts[..] else { panic!("{token:?} was claimed") };
                     tally.ended.fetch_add(usize::from(is_laned && state.is_final()), Ordering::SeqCst);

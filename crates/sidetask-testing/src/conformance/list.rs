@@ -9,7 +9,7 @@ use crate::Harness;
 use crate::harness::{SECOND, in_queue, new_job, work, works};
 
 async fn listed(h: &Harness, filter: Filter, page: Page) -> Vec<JobId> {
-    h.store.list(filter, page).await.unwrap().into_iter().map(|job| job.id).collect()
+    h.store.list(filter, page).await.unwrap().jobs.into_iter().map(|job| job.id).collect()
 }
 
 /// Jobs are read in the order asked for, with nothing for those that are not there.

@@ -92,7 +92,7 @@ impl<'a> Run<'a> {
         self.lanes.follow(&self.jobs, &mut expected, self.h.clock.now());
         let at = &self.at;
         let filter = Filter::all().queue(&self.queue);
-        let read = self.h.store.list(filter, Page::first(Page::MOST)).await.unwrap();
+        let read = self.h.store.list(filter, Page::first(Page::MOST)).await.unwrap().jobs;
         let read: BTreeMap<JobId, JobRecord> = read.into_iter().map(|job| (job.id, job)).collect();
         assert!(self.jobs.keys().all(|id| read.contains_key(id)), "{at} a job is gone");
         for (id, job) in &read {
@@ -195,7 +195,7 @@ impl<'a> Run<'a> {
                 }
                 None => Verdict::LeaseLost,
             });
-            finishes.push(Finish { token, outcome, retry_in: RETRY_IN });
+            finishes.push(Finish { token, outcome, retry_in: RETRY_IN, log: None });
         }
         assert_eq!(self.h.store.finish(finishes).await.unwrap(), verdicts, "{}", self.at);
         expected
@@ -204,7 +204,8 @@ impl<'a> Run<'a> {
     async fn progress(&mut self) -> Expected {
         let Some(token) = self.random.choice(&self.tokens).copied() else { return Expected::new() };
         let (job, progress) = (&self.jobs[&token.job], Progress { done: self.random.u64(..), total: 0, message: None });
-        let verdicts = self.h.store.progress(vec![ProgressUpdate { token, progress }]).await.unwrap();
+        let verdicts =
+            self.h.store.progress(vec![ProgressUpdate { token, progress: Some(progress), log: None }]).await.unwrap();
         if self.is_held(token) {
             assert_eq!(verdicts, [Verdict::Accepted(State::Running)], "{}", self.at);
             return Expected::from([(job.id, (job.state, job.attempt))]);

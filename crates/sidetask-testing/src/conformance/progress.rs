@@ -6,7 +6,11 @@ use crate::Harness;
 use crate::harness::{LEASE, SECOND, done, failed, work, works};
 
 fn update(token: Token, at: u64) -> ProgressUpdate {
-    ProgressUpdate { token, progress: Progress { done: at, total: 10, message: Some(format!("at {at}")) } }
+    ProgressUpdate {
+        token,
+        progress: Some(Progress { done: at, total: 10, message: Some(format!("at {at}")) }),
+        log: None,
+    }
 }
 
 /// The last report is what is read, in one batch and across batches.
@@ -14,10 +18,11 @@ pub async fn keeps_the_last_report(h: Harness) {
     let token = h.running(work()).await;
     let running = Verdict::Accepted(State::Running);
     assert_eq!(h.store.progress(vec![update(token, 1), update(token, 2)]).await.unwrap(), [running, running]);
-    assert_eq!(h.job(token.job).await.progress, Some(update(token, 2).progress));
+    assert_eq!(h.job(token.job).await.progress, update(token, 2).progress);
 
     let largest = Progress { done: u64::MAX, total: 0, message: None };
-    let verdicts = h.store.progress(vec![ProgressUpdate { token, progress: largest.clone() }]).await.unwrap();
+    let verdicts =
+        h.store.progress(vec![ProgressUpdate { token, progress: Some(largest.clone()), log: None }]).await.unwrap();
     assert_eq!(verdicts, [running]);
     assert_eq!(h.job(token.job).await.progress, Some(largest));
 }

@@ -13,7 +13,7 @@ pub(super) async fn counted(h: &Harness, queue: &str) -> Counts {
     let mut page = Page::first(Page::MOST);
     let mut last_seen = None;
     loop {
-        let jobs = h.store.list(Filter::all().queue(queue), page).await.unwrap();
+        let jobs = h.store.list(Filter::all().queue(queue), page).await.unwrap().jobs;
         let Some(last) = jobs.last() else { return counts };
         assert!(last_seen.is_none_or(|seen| last.id < seen), "pages do not go on");
         last_seen = Some(last.id);

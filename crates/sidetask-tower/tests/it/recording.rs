@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use sidetask::core::{
-    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Purge,
-    Rescued, Slots, Store, Verdict, WorkerId,
+    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, Listed, NewJob, Operate, ProgressUpdate,
+    Promoted, Purge, Rescued, Slots, Store, Verdict, WorkerId,
 };
 use sidetask::{Client, Clock, Error, Filter, JobId, JobRecord, MemoryStore, Page, State, Stats};
 use sidetask_testing::ManualClock;
@@ -69,7 +69,7 @@ impl Recording {
 
     /// The changes so far, each with how many jobs it was of.
     pub(crate) fn changes(&self) -> Vec<(usize, Change)> {
-        self.changes.lock().unwrap().iter().map(|(ids, change)| (ids.len(), *change)).collect()
+        self.changes.lock().unwrap().iter().map(|(ids, change)| (ids.len(), change.clone())).collect()
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -98,7 +98,7 @@ impl Store for Recording {
         if let Some(gate) = gate {
             gate.acquire().await.unwrap().forget();
         }
-        let answer = self.inner.change(ids.clone(), change).await;
+        let answer = self.inner.change(ids.clone(), change.clone()).await;
         self.changes.lock().unwrap().push((ids, change));
         answer
     }
@@ -143,7 +143,7 @@ impl Store for Recording {
         self.inner.jobs(ids).await
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.inner.list(filter, page).await
     }
 
@@ -161,6 +161,10 @@ impl Store for Recording {
 
     fn listen(&self) -> Events {
         self.inner.listen()
+    }
+
+    fn operate(&self) -> &dyn Operate {
+        self.inner.operate()
     }
 
     async fn close(&self) -> Result<(), Error> {

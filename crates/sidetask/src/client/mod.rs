@@ -17,6 +17,7 @@ mod backend;
 mod builder;
 mod hub;
 mod job;
+mod operate;
 mod progress;
 mod turns;
 
@@ -25,6 +26,7 @@ use backend::unanswered;
 pub use builder::ClientBuilder;
 use hub::Hub;
 pub use job::Job;
+pub use operate::{Bulk, Changed, Counted};
 pub use progress::ProgressStream;
 
 /// The `#[task]` functions of this program, against which calls by kind are checked.
@@ -259,7 +261,7 @@ impl Client {
     /// [`is_not_found`](Error::is_not_found) where the filter names a queue that the store has never seen; the store's
     /// own.
     pub async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
-        self.0.backend.store("list jobs")?.list(filter, page).await
+        Ok(self.0.backend.store("list jobs")?.list(filter, page).await?.jobs)
     }
 
     /// How many jobs there are, by queue and state.
@@ -318,7 +320,7 @@ impl Client {
     /// # Cancel safety
     /// A dropped call leaves the old form or the new one.
     pub async fn migrate(&self) -> Result<(), Error> {
-        self.0.backend.store("migrate")?.migrate().await
+        self.0.backend.store("migrate")?.operate().migrate().await
     }
 
     /// Waits until everything accepted is written or sent, and closes the store for all its clients. Shut workers down

@@ -47,7 +47,8 @@ impl Inner {
     }
 
     fn stored(&mut self, new: NewJob, now: Timestamp) -> Stored {
-        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id, lane, tick: _, to: _ } = new;
+        let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id, lane, trace, tick: _, to: _ } =
+            new;
         let (run_at, is_ahead) = when.due(now);
         let held = lane.as_ref().is_some_and(|lane| self.is_full(lane));
         let state = lifecycle::waits(held, is_ahead);
@@ -59,6 +60,7 @@ impl Inner {
         job.key = key;
         job.lane = lane;
         job.held = held;
+        job.trace = trace;
         self.last += 1;
         Stored { job, number: self.last, turn: self.last, fence: 0, timeout }
     }

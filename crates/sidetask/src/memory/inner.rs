@@ -286,6 +286,7 @@ impl Stored {
             max_attempts: job.max_attempts,
             timeout: self.timeout,
             run_at: job.run_at,
+            trace: job.trace,
         }
     }
 

@@ -2,16 +2,17 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Cancellation};
-use sidetask_core::{Change, Error, Event, Filter, JobId, JobRecord, Page, Purge, QueueStats, State, Stats};
+use sidetask_core::{Change, Error, Event, Filter, JobId, JobRecord, Listed, Page, Purge, QueueStats, State, Stats};
 
 use super::inner::{Inner, Queue};
 
 impl Inner {
-    pub(super) fn change_by_hand(&mut self, id: JobId, change: Change) -> Option<State> {
+    pub(super) fn change_by_hand(&mut self, id: JobId, change: &Change) -> Option<State> {
         match change {
             Change::Cancel => self.cancel(id),
             Change::Retry => self.retry(id),
-            Change::Reschedule(wait) => self.reschedule(id, wait),
+            Change::Reschedule(wait) => self.reschedule(id, *wait),
+            Change::Delete | Change::Rewrite { .. } => self.jobs.get(&id).map(|stored| stored.job.state),
         }
     }
 
@@ -74,7 +75,7 @@ impl Inner {
         self.jobs.get(&id).map(|stored| stored.job.clone())
     }
 
-    pub(super) fn list(&self, filter: &Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    pub(super) fn list(&self, filter: &Filter, page: Page) -> Result<Listed, Error> {
         if let Some(queue) = filter.queue.as_ref().filter(|queue| !self.queues.contains_key(*queue)) {
             let known: Vec<String> = self.queues.keys().cloned().collect();
             return Err(Error::no_such_queue(queue, &known));
@@ -82,7 +83,10 @@ impl Inner {
         let end = page.after.map_or(Bound::Unbounded, Bound::Excluded);
         let older = self.jobs.range((Bound::Unbounded, end)).rev().map(|(_, stored)| &stored.job);
         let limit = page.limit.clamp(1, Page::MOST);
-        Ok(older.filter(|job| filter.passes(job)).take(limit).cloned().collect())
+        let now = self.now();
+        let jobs: Vec<JobRecord> = older.filter(|job| filter.passes(job, now)).take(limit).cloned().collect();
+        let next = jobs.last().map(|job| job.id).filter(|_| jobs.len() >= limit);
+        Ok(Listed { jobs, next })
     }
 
     pub(super) fn stats(&self) -> Stats {

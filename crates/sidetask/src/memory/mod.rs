@@ -12,8 +12,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use sidetask_core::{
     Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord, Joining,
-    NewJob, Page, ProgressUpdate, Promoted, Publisher, Purge, Rescued, Slots, State, Stats, Store, SystemClock,
-    Verdict, WorkerId,
+    Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Publisher, Purge, Rescued, Slots, State, Stats, Store,
+    SystemClock, Verdict, WorkerId,
 };
 
 use inner::Inner;
@@ -49,7 +49,7 @@ impl MemoryStore {
     }
 
     /// Carries out one operation, then tells of what it changed. Nobody sees it half done.
-    fn operate<T>(&self, operation: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
+    fn opened<T>(&self, operation: impl FnOnce(&mut Inner) -> T) -> Result<T, Error> {
         let mut inner = self.lock();
         inner.check_open()?;
         let answer = operation(&mut inner);
@@ -118,15 +118,15 @@ impl Store for MemoryStore {
     }
 
     async fn enqueue(&self, jobs: Vec<NewJob>) -> Result<Vec<Enqueued>, Error> {
-        self.operate(|inner| inner.enqueue(jobs))
+        self.opened(|inner| inner.enqueue(jobs))
     }
 
     async fn join(&self, worker: Joining) -> Result<(), Error> {
-        self.operate(|inner| inner.join(&worker))
+        self.opened(|inner| inner.join(&worker))
     }
 
     async fn leave(&self, worker: WorkerId) -> Result<(), Error> {
-        self.operate(|inner| inner.leave(worker))
+        self.opened(|inner| inner.leave(worker))
     }
 
     fn lend(&self, slots: Slots) {
@@ -134,51 +134,51 @@ impl Store for MemoryStore {
     }
 
     async fn claim(&self, claim: Claim) -> Result<Vec<Claimed>, Error> {
-        self.operate(|inner| inner.claim(&claim))?
+        self.opened(|inner| inner.claim(&claim))?
     }
 
     async fn heartbeat(&self, worker: WorkerId) -> Result<Heartbeat, Error> {
-        self.operate(|inner| inner.heartbeat(worker))?
+        self.opened(|inner| inner.heartbeat(worker))?
     }
 
     async fn progress(&self, updates: Vec<ProgressUpdate>) -> Result<Vec<Verdict>, Error> {
-        self.operate(|inner| updates.into_iter().map(|update| inner.progress(update)).collect())
+        self.opened(|inner| updates.into_iter().map(|update| inner.progress(update)).collect())
     }
 
     async fn finish(&self, finishes: Vec<Finish>) -> Result<Vec<Verdict>, Error> {
-        self.operate(|inner| finishes.into_iter().map(|finish| inner.finish(finish)).collect())
+        self.opened(|inner| finishes.into_iter().map(|finish| inner.finish(finish)).collect())
     }
 
     async fn promote(&self, limit: usize) -> Result<Promoted, Error> {
-        self.operate(|inner| inner.promote(limit))
+        self.opened(|inner| inner.promote(limit))
     }
 
     async fn rescue(&self, limit: usize) -> Result<Vec<Rescued>, Error> {
-        self.operate(|inner| inner.rescue(limit))
+        self.opened(|inner| inner.rescue(limit))
     }
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
-        self.operate(|inner| ids.into_iter().map(|id| inner.change_by_hand(id, change)).collect())
+        self.opened(|inner| ids.into_iter().map(|id| inner.change_by_hand(id, &change)).collect())
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
-        self.operate(|inner| ids.into_iter().map(|id| inner.job(id)).collect())
+        self.opened(|inner| ids.into_iter().map(|id| inner.job(id)).collect())
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
-        self.operate(|inner| inner.list(&filter, page))?
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
+        self.opened(|inner| inner.list(&filter, page))?
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
-        self.operate(|inner| inner.stats())
+        self.opened(|inner| inner.stats())
     }
 
     async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error> {
-        self.operate(|inner| inner.pause(queue, paused))
+        self.opened(|inner| inner.pause(queue, paused))
     }
 
     async fn purge(&self, purge: Purge) -> Result<usize, Error> {
-        self.operate(|inner| inner.purge(purge))
+        self.opened(|inner| inner.purge(purge))
     }
 
     fn listen(&self) -> Events {
@@ -186,11 +186,17 @@ impl Store for MemoryStore {
         self.lock().publisher().map_or_else(|| Publisher::new().subscribe(), Publisher::subscribe)
     }
 
+    fn operate(&self) -> &dyn Operate {
+        self
+    }
+
     async fn close(&self) -> Result<(), Error> {
         self.lock().close();
         Ok(())
     }
 }
+
+impl Operate for MemoryStore {}
 
 #[cfg(test)]
 mod tests;

@@ -20,7 +20,7 @@ async fn claim(store: &MemoryStore, worker: WorkerId) -> Vec<Claimed> {
 }
 
 async fn finish(store: &MemoryStore, claimed: &Claimed, outcome: Outcome) {
-    let finish = Finish { token: claimed.token, outcome, retry_in: Duration::ZERO };
+    let finish = Finish { token: claimed.token, outcome, retry_in: Duration::ZERO, log: None };
     assert_ne!(store.finish(vec![finish]).await.unwrap(), [Verdict::LeaseLost]);
 }
 

@@ -56,9 +56,11 @@ impl Inner {
     }
 
     pub(super) fn progress(&mut self, update: ProgressUpdate) -> Verdict {
-        let ProgressUpdate { token, progress } = update;
+        let ProgressUpdate { token, progress, log: _ } = update;
         match self.jobs.get_mut(&token.job) {
-            Some(stored) if stored.is_held_with(token) => stored.job.progress = Some(progress),
+            Some(stored) if stored.is_held_with(token) => {
+                stored.job.progress = progress.or(stored.job.progress.take());
+            }
             _ => return Verdict::LeaseLost,
         }
         self.note(Event::Progress { id: token.job });
@@ -66,7 +68,7 @@ impl Inner {
     }
 
     pub(super) fn finish(&mut self, finish: Finish) -> Verdict {
-        let Finish { token, outcome, retry_in } = finish;
+        let Finish { token, outcome, retry_in, log: _ } = finish;
         let is_held = self.jobs.get(&token.job).is_some_and(|stored| stored.is_held_with(token));
         let state = if is_held { self.end_attempt(token.job, outcome, retry_in) } else { None };
         state.map_or(Verdict::LeaseLost, Verdict::Accepted)

@@ -86,7 +86,7 @@ impl Shared {
     /// Hands in the report of an attempt that was counted as unconfirmed.
     pub(super) fn report(&self, token: Token, outcome: Outcome, retry_in: Duration, in_transaction: bool) {
         // The receiver is there for as long as the worker; after that, the lease tells the store.
-        let _ = self.reports.send(Report { finish: Finish { token, outcome, retry_in }, in_transaction });
+        let _ = self.reports.send(Report { finish: Finish { token, outcome, retry_in, log: None }, in_transaction });
     }
 
     /// Gives back a job that was not begun.

@@ -106,7 +106,7 @@ async fn a_delivered_attempt_reports_to_whoever_delivered_it() {
 
     delivered.progress(1, 2).message("half").await.unwrap();
     assert_eq!(table.kept.lock().unwrap()[0].token, token);
-    assert_eq!(table.kept.lock().unwrap()[0].progress.message.as_deref(), Some("half"));
+    assert_eq!(table.kept.lock().unwrap()[0].progress.as_ref().unwrap().message.as_deref(), Some("half"));
     table.is_lost.store(true, Ordering::SeqCst);
     let error = delivered.progress(2, 2).await.unwrap_err();
     assert!(error.is_lease_lost() && error.to_string().contains(&token.job.to_string()), "{error}");

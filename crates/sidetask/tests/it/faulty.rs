@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use sidetask::core::{
-    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Publisher,
-    Purge, Rescued, Slots, Store, Verdict, WorkerId,
+    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, Listed, NewJob, Operate, ProgressUpdate,
+    Promoted, Publisher, Purge, Rescued, Slots, Store, Verdict, WorkerId,
 };
 use sidetask::{Clock, Error, Filter, JobId, JobRecord, Page, State, Stats};
 
@@ -162,7 +162,7 @@ impl Store for Faulty {
         jobs
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.check()?;
         self.inner.list(filter, page).await
     }
@@ -184,6 +184,10 @@ impl Store for Faulty {
 
     fn listen(&self) -> Events {
         if self.is_silent.load(Ordering::SeqCst) { self.silence.subscribe() } else { self.inner.listen() }
+    }
+
+    fn operate(&self) -> &dyn Operate {
+        self.inner.operate()
     }
 
     async fn close(&self) -> Result<(), Error> {

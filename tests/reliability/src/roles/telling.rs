@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sidetask::core::{
-    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Purge,
-    Rescued, Slots, Verdict, WorkerId,
+    Change, Claim, Claimed, Enqueued, Events, Finish, Heartbeat, Joining, Listed, NewJob, Operate, ProgressUpdate,
+    Promoted, Purge, Rescued, Slots, Verdict, WorkerId,
 };
 use sidetask::{Clock, Error, Filter, JobId, JobRecord, Page, State, Stats, Store, SystemClock};
 use sidetask_testing::faults::history::Event;
@@ -91,7 +91,7 @@ impl Store for Telling {
         self.0.jobs(ids).await
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.0.list(filter, page).await
     }
 
@@ -111,8 +111,8 @@ impl Store for Telling {
         self.0.listen()
     }
 
-    async fn migrate(&self) -> Result<(), Error> {
-        self.0.migrate().await
+    fn operate(&self) -> &dyn Operate {
+        self.0.operate()
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -118,7 +118,7 @@ impl Hands {
 
     async fn finish(&self, outcome: Outcome, retry_in: Duration) {
         let token = self.held.lock().await.take().unwrap().token;
-        self.store.finish(vec![Finish { token, outcome, retry_in }]).await.unwrap();
+        self.store.finish(vec![Finish { token, outcome, retry_in, log: None }]).await.unwrap();
     }
 
     async fn change(&self, change: Change) {

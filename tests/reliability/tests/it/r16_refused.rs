@@ -207,7 +207,8 @@ async fn a_report_that_waits_for_a_change_counts(world: World) {
     let (server, schema) = world.url.split_once("?schema=").unwrap();
     let other = connect(server).await;
     other.batch_execute(&format!("BEGIN; UPDATE {schema}.jobs SET cancel_requested = true")).await.unwrap();
-    let finish = Finish { token, outcome: Outcome::Completed(Json::from_stored("1")), retry_in: Duration::ZERO };
+    let finish =
+        Finish { token, outcome: Outcome::Completed(Json::from_stored("1")), retry_in: Duration::ZERO, log: None };
     let finishing = tokio::spawn(async move { store.finish(vec![finish]).await });
     until_locked_out(server, schema).await;
     other.batch_execute("COMMIT").await.unwrap();

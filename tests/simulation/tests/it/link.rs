@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sidetask::core::lifecycle::Outcome;
 use sidetask::core::{
-    Change, Claim, Claimed, Events, Finish, Heartbeat, Joining, NewJob, ProgressUpdate, Promoted, Publisher, Purge,
-    Rescued, Slots, Store, Token, Verdict,
+    Change, Claim, Claimed, Events, Finish, Heartbeat, Joining, Listed, NewJob, Operate, ProgressUpdate, Promoted,
+    Publisher, Purge, Rescued, Slots, Store, Token, Verdict,
 };
 use sidetask::{Clock, Enqueued, Error, Filter, JobId, JobRecord, Page, State, Stats, Timestamp, WorkerId};
 
@@ -296,10 +296,10 @@ impl Store for Linked {
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
         let effect = async {
-            let states = self.world.store.change(ids.clone(), change).await?;
+            let states = self.world.store.change(ids.clone(), change.clone()).await?;
             self.tell(format_args!("{change:?} {}: {states:?}", self.names(ids.iter().copied())));
             let rule = |model: &mut Model, now| {
-                ids.iter().zip(&states).try_for_each(|(id, state)| model.change(*id, change, *state, now))
+                ids.iter().zip(&states).try_for_each(|(id, state)| model.change(*id, &change, *state, now))
             };
             self.hold(rule, ids.clone()).await;
             Ok(states)
@@ -311,7 +311,7 @@ impl Store for Linked {
         self.pass("jobs", self.world.store.jobs(ids)).await
     }
 
-    async fn list(&self, filter: Filter, page: Page) -> Result<Vec<JobRecord>, Error> {
+    async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.pass("list", self.world.store.list(filter, page)).await
     }
 
@@ -357,6 +357,10 @@ impl Store for Linked {
             }
         });
         events
+    }
+
+    fn operate(&self) -> &dyn Operate {
+        self.world.store.operate()
     }
 
     async fn close(&self) -> Result<(), Error> {

@@ -136,7 +136,7 @@ impl World {
 
     /// Compares the whole store with the model.
     pub(crate) async fn compare(&self) {
-        let jobs = self.store.list(Filter::all(), Page::first(Page::MOST)).await.unwrap();
+        let jobs = self.store.list(Filter::all(), Page::first(Page::MOST)).await.unwrap().jobs;
         let stats = self.store.stats().await.unwrap();
         let scene = self.scene();
         let model = &scene.model;

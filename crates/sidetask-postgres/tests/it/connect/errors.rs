@@ -47,7 +47,7 @@ async fn tables_that_are_gone_are_missed_with_advice() {
     admin.batch_execute(&format!("DROP SCHEMA {name} CASCADE")).await.unwrap();
     let error = enqueue(&store).await.unwrap_err();
     assert!(error.is_unusable() && error.to_string().contains("client.migrate()"), "{error}");
-    store.migrate().await.unwrap();
+    store.operate().migrate().await.unwrap();
     enqueue(&store).await.unwrap();
 }
 
@@ -71,7 +71,7 @@ async fn a_server_that_takes_no_changes_is_said_to() {
     let read_only = "options=-c%20default_transaction_read_only%3Don&migrate=false";
     let standby = open(&sidetask_postgres_local::fresh_url(), read_only).await;
     drop(store);
-    let error = standby.migrate().await.unwrap_err();
+    let error = standby.operate().migrate().await.unwrap_err();
     assert!(error.is_storage() && error.to_string().contains("target_session_attrs=read-write"), "{error}");
 }
 

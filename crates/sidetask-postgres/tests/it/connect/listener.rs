@@ -46,7 +46,7 @@ async fn who_runs_a_job_hears_that_it_is_to_stop_and_who_waits_for_it_hears_of_i
     asking.change(vec![id], Change::Cancel).await.unwrap();
     hear(&mut runs, &Event::CancelRequested { id }).await;
     let progress = Progress { done: 1, total: 2, message: None };
-    running.progress(vec![ProgressUpdate { token: claimed.token, progress }]).await.unwrap();
+    running.progress(vec![ProgressUpdate { token: claimed.token, progress: Some(progress), log: None }]).await.unwrap();
     hear(&mut asks, &Event::Settled).await;
 }
 

@@ -44,8 +44,8 @@ async fn without_migration_the_database_is_left_alone_until_it_is_asked_for() {
     let admin = connect(&url).await;
     let there = "SELECT count(*) FROM pg_namespace WHERE nspname = $1";
     assert_eq!(admin.query_one(there, &[&name]).await.unwrap().get::<_, i64>(0), 0);
-    store.migrate().await.unwrap();
-    store.migrate().await.unwrap();
+    store.operate().migrate().await.unwrap();
+    store.operate().migrate().await.unwrap();
     enqueue(&store).await.unwrap();
 }
 

@@ -101,7 +101,7 @@ async fn the_report_that_follows_counts_only_where_nothing_was_committed() {
         if commits { tx.commit().await } else { tx.rollback().await }.unwrap();
         let mut events = kit.store.listen();
         let outcome = Outcome::Failed("not committed".to_owned());
-        let finish = Finish { token: *cx.token().unwrap(), outcome, retry_in: Duration::ZERO };
+        let finish = Finish { token: *cx.token().unwrap(), outcome, retry_in: Duration::ZERO, log: None };
         assert_eq!(kit.store.finish(vec![finish]).await.unwrap(), [verdict]);
         assert_eq!(state(&kit.store, &cx).await, after);
         if commits {

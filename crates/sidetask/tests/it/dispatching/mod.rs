@@ -55,12 +55,12 @@ async fn a_job_is_sent_with_all_that_its_call_says() {
         Call::new("mail", "ada").id(id).delay(SECOND).key("once").timeout(9 * SECOND).max_attempts(3).priority(-1);
     let job = client.enqueue(call.limit("ada", 2).to("sns:topic")).await.unwrap();
     assert_eq!((job.id(), job.existed()), (id, false));
-    let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id: sent, lane, tick, to } =
+    let NewJob { kind, queue, args, max_attempts, timeout, priority, when, key, id: sent, lane, tick, trace, to } =
         service.sent().remove(0);
     assert_eq!((&*kind, &*queue, args.as_str(), max_attempts), ("mail", "default", "\"ada\"", 3));
     assert_eq!((timeout, priority, when, sent), (Some(9 * SECOND), -1, When::After(SECOND), Some(id)));
     assert_eq!((key.as_deref(), to.as_deref()), (Some("once"), Some("sns:topic")));
-    assert_eq!((lane.map(|lane| (lane.name, lane.width)), tick), (Some(("ada".into(), 2)), None));
+    assert_eq!((lane.map(|lane| (lane.name, lane.width)), tick, trace), (Some(("ada".into(), 2)), None, None));
     assert_eq!(client.job(id).await.unwrap().unwrap().state, State::Available);
 }
 

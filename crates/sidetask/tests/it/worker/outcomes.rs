@@ -255,6 +255,7 @@ async fn damaged_arguments_fail_their_own_job_only(kit: Kit) {
         id: None,
         lane: None,
         tick: None,
+        trace: None,
         to: None,
     };
     let jobs = vec![stored("{\"a\":"), stored("5"), stored("\"ada\"")];

@@ -69,7 +69,7 @@ impl Model {
     pub(crate) fn change(
         &mut self,
         id: JobId,
-        change: Change,
+        change: &Change,
         answer: Option<State>,
         now: Timestamp,
     ) -> Result<(), Broken> {
@@ -80,11 +80,12 @@ impl Model {
                 Change::Retry => job.retry(now),
                 Change::Reschedule(_) if job.state != State::Scheduled => {}
                 Change::Reschedule(wait) => {
-                    job.run_at = now.after(wait);
+                    job.run_at = now.after(*wait);
                     if wait.is_zero() {
                         job.state = State::Available;
                     }
                 }
+                Change::Delete | Change::Rewrite { .. } => panic!("no actor asks for {change:?}"),
             }
             job.state
         });

@@ -89,7 +89,7 @@ impl Model {
     }
 
     pub(crate) fn finish(&mut self, finish: &Finish, verdict: Verdict, now: Timestamp) -> Result<(), Broken> {
-        let Finish { token, outcome, retry_in } = finish;
+        let Finish { token, outcome, retry_in, log: _ } = finish;
         let due = match self.jobs.get_mut(&token.job).filter(|job| job.is_held_with(*token)) {
             Some(job) => {
                 job.end(outcome, *retry_in, Fate::Reported, now);
