@@ -109,6 +109,17 @@ const CHORES: &[Chore] = &[
         run: fuzz::run,
     },
     Chore {
+        name: "guide",
+        usage: "guide",
+        about: "build the guide",
+        details: "Builds the book in `guide` into pages below the target directory, and says where the first one is. Tests \
+                  compile what it shows and follow its links.",
+        run: |arguments| {
+            none(arguments)?;
+            Step::cargo("guide", &["run", "--quiet", "--package", "sidetask-guide"]).run().map(drop)
+        },
+    },
+    Chore {
         name: "build-time",
         usage: "build-time",
         about: "time a clean release build of the signup example",
