@@ -34,7 +34,7 @@ pub enum Event {
     },
     /// A job or a queue was put off: something is due at another time than before.
     Scheduled,
-    /// Jobs ended or reported progress in another process. Whoever waits for any should look.
+    /// Jobs ended or reported progress in another process, or were deleted. Whoever waits for any should look.
     Settled,
     /// In detail: a job was stored.
     Enqueued {
@@ -73,7 +73,8 @@ pub enum Event {
         /// The worker that had it.
         worker: Option<WorkerId>,
     },
-    /// In detail: a job was changed by hand and is in this state now; `None` where it was deleted.
+    /// In detail: a job was changed by hand and is in this state now; `None` where it was deleted. A change that leaves the
+    /// job as it is makes none.
     ByHand {
         /// The job.
         id: JobId,

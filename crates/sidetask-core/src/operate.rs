@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 
-use crate::{Error, JobId, Timestamp, WorkerId};
+use crate::lifecycle::Outcome;
+use crate::{Error, JobId, State, Timestamp, WorkerId};
 
 /// What people who run a [`Store`](crate::Store) ask of it, besides what its clients and workers do. Nothing in here is on
 /// the way of a job. Each method fails with [`is_unsupported`](Error::is_unsupported) where a store does not have it, which
@@ -25,15 +26,15 @@ pub trait Operate: Send + Sync {
         Err(lacks("keep logs"))
     }
 
-    /// How much was done in each minute since the one of `since`, for each queue where anything was, earliest first. What is
-    /// older than [`Activity::KEPT`] is forgotten now and then.
+    /// How much was done in each minute since the one of `since`, for each queue where anything was: earliest first, and of
+    /// one minute by the queue's name. A [purge](crate::Store::purge) forgets what is older than [`Activity::KEPT`].
     async fn activity(&self, since: Timestamp) -> Result<Vec<Activity>, Error> {
         let _ = since;
         Err(lacks("keep how much was done"))
     }
 
-    /// For each queue with available jobs, when the one was due that has been so for the longest time. Costs the same
-    /// however many there are.
+    /// For each queue with available jobs, by name, when the one was due that has been so for the longest time. Costs the
+    /// same however many there are.
     async fn oldest_due(&self) -> Result<Vec<(String, Timestamp)>, Error> {
         Err(lacks("know how long jobs wait"))
     }
@@ -62,7 +63,7 @@ pub struct WorkerRecord {
     pub id: WorkerId,
     /// Its name, for people.
     pub name: String,
-    /// When it joined.
+    /// When it joined for the first time.
     pub started_at: Timestamp,
     /// Until when its jobs are its own.
     pub lease_until: Timestamp,
@@ -81,7 +82,7 @@ pub struct AttemptLog {
 }
 
 impl AttemptLog {
-    /// The longest log that is kept of one attempt, in bytes. Stores cut what is longer.
+    /// The longest log that is kept of one attempt, in bytes. Stores cut what is longer, and may keep U+FFFD in place of NUL.
     pub const BYTES: usize = 64 * 1024;
 
     /// A log as it is kept: its last [`AttemptLog::BYTES`], since the end says most.
@@ -90,7 +91,7 @@ impl AttemptLog {
     }
 }
 
-/// What was done in one minute with the jobs of one queue.
+/// What was done in one minute with the jobs of one queue, see [`Activity::count`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct Activity {
@@ -110,13 +111,65 @@ pub struct Activity {
     pub ran: Duration,
     /// How long the one that ran longest did.
     pub longest: Duration,
-    /// How many attempts were reported.
+    /// How many attempts were reported. Those that were given back do not count: many of them never began.
     pub attempts: u64,
 }
 
 impl Activity {
     /// For how long it is kept at least.
     pub const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// The minute of `now`, in which nothing was done yet.
+    pub fn empty(now: Timestamp, queue: String) -> Self {
+        let (minute, none) = (Self::minute_of(now), Duration::ZERO);
+        Self {
+            minute,
+            queue,
+            completed: 0,
+            failed: 0,
+            discarded: 0,
+            waited: none,
+            ran: none,
+            longest: none,
+            attempts: 0,
+        }
+    }
+
+    /// Counts an attempt that ended `now` with this outcome, and its job in this state, in the minute of `now`. The job was
+    /// due at `due`, and the attempt began at `begun`. Stores count whenever a report is accepted or a job is rescued, in the
+    /// transaction that writes it.
+    pub fn count(&mut self, outcome: &Outcome, state: State, due: Timestamp, begun: Timestamp, now: Timestamp) {
+        self.completed += u64::from(state == State::Completed);
+        self.discarded += u64::from(state == State::Discarded);
+        match outcome {
+            // Nobody knows for how long it ran.
+            Outcome::Expired => return self.failed += 1,
+            Outcome::Released(_) => return,
+            Outcome::Failed(_) | Outcome::RetryAfter(..) | Outcome::Permanent(_) => self.failed += 1,
+            Outcome::Completed(_) | Outcome::Cancelled(_) | Outcome::Snoozed(_) => {}
+        }
+        let ran = now.since(begun);
+        self.waited = self.waited.saturating_add(begun.since(due));
+        self.ran = self.ran.saturating_add(ran);
+        self.longest = self.longest.max(ran);
+        self.attempts += 1;
+    }
+
+    /// Adds what was done elsewhere: in another queue, or at another time of the minute.
+    pub fn add(&mut self, other: &Self) {
+        self.completed += other.completed;
+        self.failed += other.failed;
+        self.discarded += other.discarded;
+        self.waited = self.waited.saturating_add(other.waited);
+        self.ran = self.ran.saturating_add(other.ran);
+        self.longest = self.longest.max(other.longest);
+        self.attempts += other.attempts;
+    }
+
+    /// Whether nothing was counted.
+    pub const fn is_empty(&self) -> bool {
+        self.completed == 0 && self.failed == 0 && self.discarded == 0 && self.attempts == 0
+    }
 
     /// The minute of a time.
     pub fn minute_of(time: Timestamp) -> Timestamp {
@@ -145,4 +198,55 @@ pub struct Migration {
     pub name: String,
     /// What it has the database do.
     pub sql: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000)
+    }
+
+    #[test]
+    fn a_minute_is_that_of_the_clock_on_both_sides_of_1970() {
+        for (seconds, minute) in [(0, 0), (59, 0), (60, 60), (-1, -60), (-60, -60)] {
+            assert_eq!(Activity::minute_of(at(seconds)), at(minute), "{seconds}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_up_is_what_would_have_been_counted_at_once() {
+        let failed = Outcome::Failed("no".to_owned());
+        let ends = [
+            (&failed, State::Discarded, 1, 2),
+            (&Outcome::Expired, State::Available, 0, 5),
+            (&failed, State::Retryable, 3, 9),
+        ];
+        let none = || Activity::empty(at(70), "mail".to_owned());
+        let mut whole = none();
+        let mut sum = none();
+        for (outcome, state, due, begun) in ends {
+            let mut part = none();
+            assert!(part.is_empty());
+            part.count(outcome, state, at(due), at(begun), at(10));
+            whole.count(outcome, state, at(due), at(begun), at(10));
+            assert!(!part.is_empty());
+            sum.add(&part);
+        }
+        assert_eq!(sum, whole);
+        assert_eq!((sum.failed, sum.discarded, sum.attempts, sum.completed), (3, 1, 2, 0));
+        assert_eq!([sum.waited, sum.ran, sum.longest].map(|time| time.as_secs()), [7, 9, 8]);
+        let mut given_back = none();
+        given_back.count(&Outcome::Released(Duration::ZERO), State::Available, at(1), at(2), at(10));
+        assert!(given_back.is_empty());
+    }
+
+    #[test]
+    fn a_log_is_cut_between_characters() {
+        assert_eq!(AttemptLog::cut("short"), "short");
+        let long = "\u{20ac}".repeat(AttemptLog::BYTES);
+        let kept = AttemptLog::cut(&long);
+        assert!(kept.len() <= AttemptLog::BYTES && kept.len() > AttemptLog::BYTES - 3);
+    }
 }
