@@ -21,14 +21,16 @@ pub struct Harness {
     pub clock: ManualClock,
     /// Whether it puts jobs into lent slots.
     pub hands_off: bool,
+    /// Whether what it keeps has a schema.
+    pub has_schema: bool,
     guard: Option<Box<dyn Any + Send>>,
     ids: IdSource,
 }
 
 impl Harness {
-    /// An empty store that reads `clock`, and that hands jobs to lent slots.
+    /// An empty store that reads `clock`, that hands jobs to lent slots, and that has a schema.
     pub fn new(store: Arc<dyn Store>, clock: ManualClock) -> Self {
-        Self { store, clock, hands_off: true, guard: None, ids: IdSource::new() }
+        Self { store, clock, hands_off: true, has_schema: true, guard: None, ids: IdSource::new() }
     }
 
     /// Keeps `guard`, such as a temporary directory, until the test is over.
@@ -42,6 +44,13 @@ impl Harness {
     #[must_use]
     pub const fn without_hand_off(mut self) -> Self {
         self.hands_off = false;
+        self
+    }
+
+    /// Says that this store keeps nothing in a form of its own: the suite then checks that it says so.
+    #[must_use]
+    pub const fn without_schema(mut self) -> Self {
+        self.has_schema = false;
         self
     }
 }
@@ -211,8 +220,12 @@ impl Harness {
     }
 
     pub(crate) async fn finish(&self, token: Token, outcome: Outcome) -> Verdict {
-        let verdicts =
-            self.store.finish(vec![Finish { token, outcome, retry_in: RETRY_IN, log: None }]).await.expect("finish");
+        self.finish_with(token, outcome, None).await
+    }
+
+    pub(crate) async fn finish_with(&self, token: Token, outcome: Outcome, log: Option<&str>) -> Verdict {
+        let finish = Finish { token, outcome, retry_in: RETRY_IN, log: log.map(Arc::from) };
+        let verdicts = self.store.finish(vec![finish]).await.expect("finish");
         assert_eq!(verdicts.len(), 1, "one verdict a report");
         verdicts[0]
     }
@@ -227,6 +240,15 @@ impl Harness {
 
     pub(crate) async fn reschedule(&self, id: JobId, wait: Duration) -> Option<State> {
         self.change(id, Change::Reschedule(wait)).await
+    }
+
+    pub(crate) async fn delete(&self, id: JobId) -> Option<State> {
+        self.change(id, Change::Delete).await
+    }
+
+    /// Gives a job other arguments, where its fence is still this one.
+    pub(crate) async fn rewrite(&self, id: JobId, args: &str, fence: u64) -> Option<State> {
+        self.change(id, Change::Rewrite { args: Json::from_stored(args), fence }).await
     }
 
     async fn change(&self, id: JobId, change: Change) -> Option<State> {

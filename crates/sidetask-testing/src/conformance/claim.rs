@@ -114,6 +114,7 @@ pub async fn counts_attempts_and_fences(h: Harness) {
         assert_eq!(token.attempt, attempt);
         assert!(token.fence > last, "fence {} after {last}", token.fence);
         last = token.fence;
+        assert_eq!(h.job(token.job).await.fence, token.fence);
         assert_eq!(h.finish(token, failed()).await, Verdict::Accepted(State::Retryable));
         h.clock.advance(SECOND * 60);
         assert_eq!(h.store.promote(10).await.unwrap().moved, 1);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sidetask_core::{Clock, JobId, Json, NewJob, Purge, State, Verdict, When};
+use sidetask_core::{Clock, JobId, Json, NewJob, Purge, State, TraceParent, Verdict, When};
 use tokio::task::JoinSet;
 
 use crate::Harness;
@@ -26,10 +26,10 @@ pub async fn keeps_every_field(h: Harness) {
         id: None,
         lane: None,
         tick: None,
-        trace: None,
+        trace: TraceParent::new(u128::MAX - 7, 1, 0xff),
         to: Some(Cow::Borrowed("lambda:elsewhere")),
     };
-    let (queue, args) = (job.queue.clone(), job.args.clone());
+    let (queue, args, trace) = (job.queue.clone(), job.args.clone(), job.trace);
     let id = h.add(job).await;
 
     let stored = h.job(id).await;
@@ -40,6 +40,7 @@ pub async fn keeps_every_field(h: Harness) {
     assert_eq!((stored.created_at, stored.run_at), (h.clock.now(), h.clock.now()));
     assert_eq!((stored.output, stored.progress, stored.worker), (None, None, None));
     assert_eq!((stored.attempted_at, stored.finished_at), (None, None));
+    assert_eq!((stored.fence, stored.timeout, stored.trace), (0, Some(Duration::from_micros(1_234_567)), trace));
     assert!(stored.errors.is_empty() && !stored.cancel_requested);
 
     let worker = h.worker().await;
@@ -47,7 +48,11 @@ pub async fn keeps_every_field(h: Harness) {
     assert_eq!((&*claimed[0].kind, &*claimed[0].queue), (KIND, &*queue));
     assert_eq!(claimed[0].args, args);
     assert_eq!((claimed[0].max_attempts, claimed[0].timeout), (7, Some(Duration::from_micros(1_234_567))));
-    assert_eq!(claimed[0].run_at, stored.run_at);
+    assert_eq!((claimed[0].run_at, claimed[0].trace), (stored.run_at, trace));
+
+    assert_eq!(h.finish(claimed[0].token, done()).await, Verdict::Accepted(State::Completed));
+    let ended = h.job(id).await;
+    assert_eq!((ended.fence, ended.timeout, ended.trace), (claimed[0].token.fence, stored.timeout, trace));
 }
 
 /// The smallest and largest values of each number survive.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Handed, JobId, Kinds, NewJob, Slots, State, Verdict, WorkerId};
+use sidetask_core::{Handed, JobId, Kinds, NewJob, Slots, State, TraceParent, Verdict, WorkerId};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -14,15 +14,15 @@ use crate::Harness;
 use crate::harness::{KIND, LEASE, QUEUE, SECOND, done, in_queue, keyed, later, named, new_job, work, works};
 
 /// A worker that has lent its slots, and where the jobs arrive.
-struct Lender {
-    worker: WorkerId,
+pub(super) struct Lender {
+    pub(super) worker: WorkerId,
     slots: Slots,
     places: Arc<Semaphore>,
     handed: mpsc::UnboundedReceiver<Handed>,
 }
 
 impl Lender {
-    async fn new(h: &Harness, places: usize) -> Self {
+    pub(super) async fn new(h: &Harness, places: usize) -> Self {
         let worker = h.worker().await;
         let places = Arc::new(Semaphore::new(places));
         let queues = HashMap::from([(QUEUE.to_owned(), Arc::clone(&places))]);
@@ -31,7 +31,7 @@ impl Lender {
         Self { worker, slots, places, handed }
     }
 
-    async fn next(&mut self) -> Handed {
+    pub(super) async fn next(&mut self) -> Handed {
         within(self.handed.recv()).await.expect("the slots are open")
     }
 
@@ -46,7 +46,8 @@ impl Lender {
 /// A job that is due goes to a free slot of an idle queue, already claimed; or waits, where the store has no hand-off.
 pub async fn fills_a_free_slot(h: Harness) {
     let mut lender = Lender::new(&h, 2).await;
-    let id = h.add(NewJob { timeout: Some(SECOND), ..work() }).await;
+    let trace = TraceParent::new(7, 9, 1);
+    let id = h.add(NewJob { timeout: Some(SECOND), trace, ..work() }).await;
     if !h.hands_off {
         return lender.assert_waits(&h, id).await;
     }
@@ -54,10 +55,11 @@ pub async fn fills_a_free_slot(h: Harness) {
     let token = handed.job.token;
     assert_eq!((token.job, token.attempt, token.worker), (id, 1, lender.worker));
     assert_eq!((&*handed.job.kind, &*handed.job.queue, handed.job.args.as_str()), (KIND, QUEUE, "{}"));
-    assert_eq!((handed.job.max_attempts, handed.job.timeout), (3, Some(SECOND)));
+    assert_eq!((handed.job.max_attempts, handed.job.timeout, handed.job.trace), (3, Some(SECOND), trace));
     let job = h.job(id).await;
     assert_eq!((job.state, job.attempt, job.worker), (State::Running, 1, Some(lender.worker)));
     assert_eq!((job.attempted_at, handed.job.run_at), (Some(job.created_at), job.run_at));
+    assert_eq!((job.fence, job.trace), (token.fence, trace));
 
     assert_eq!(lender.places.available_permits(), 1);
     drop(handed);

@@ -3,13 +3,27 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sidetask_core::{Filter, JobId, NewJob, Page, Purge, State};
+use sidetask_core::{Filter, JobId, Json, Listed, NewJob, Page, Purge, State};
 
 use crate::Harness;
-use crate::harness::{SECOND, in_queue, new_job, work, works};
+use crate::harness::{SECOND, done, in_queue, laned, new_job, work, works};
 
 async fn listed(h: &Harness, filter: Filter, page: Page) -> Vec<JobId> {
     h.store.list(filter, page).await.unwrap().jobs.into_iter().map(|job| job.id).collect()
+}
+
+/// The jobs of all pages, from one to the next until there are no more.
+async fn every_page(h: &Harness, filter: &Filter, mut page: Page) -> Vec<JobId> {
+    let mut ids = Vec::new();
+    loop {
+        let Listed { jobs, next } = h.store.list(filter.clone(), page).await.unwrap();
+        assert!(jobs.len() <= page.limit);
+        ids.extend(jobs.iter().map(|job| job.id));
+        let Some(next) = next else { return ids };
+        assert!(page.after.is_none_or(|after| next < after), "pages do not go on");
+        assert!(jobs.last().is_none_or(|last| next <= last.id), "a job would come again");
+        page = page.after(next);
+    }
 }
 
 /// Jobs are read in the order asked for, with nothing for those that are not there.
@@ -100,6 +114,50 @@ pub async fn pages_go_on_after_a_purged_job(h: Harness) {
     assert_eq!(listed(&h, Filter::all(), Page::first(2)).await, [newer, last]);
     h.store.purge(Purge { state: State::Completed, older_than: Duration::ZERO, limit: 1 }).await.unwrap();
     assert_eq!(listed(&h, Filter::all(), Page::first(2).after(last)).await, [older]);
+}
+
+/// Jobs in states that few are in are found among many others, in the order of all lists.
+pub async fn finds_few_among_many(h: Harness) {
+    let mut few = Vec::new();
+    for state in State::ALL.into_iter().cycle().take(14) {
+        few.push((state, h.job_in(state, NewJob { max_attempts: 7, ..work() }).await));
+        let token = h.running(work()).await;
+        h.finish(token, done()).await;
+        h.clock.advance(SECOND);
+    }
+    let held = h.enqueue(vec![laned("lane", 1), laned("lane", 1)]).await;
+    few.extend([(State::Available, held[0]), (State::Scheduled, held[1])]);
+    for states in [&[State::Scheduled][..], &[State::Discarded, State::Running], &State::ALL[..4], &[], &State::ALL] {
+        let is_asked_for = |state: State| states.is_empty() || states.contains(&state);
+        let filter = states.iter().fold(Filter::all(), |filter, state| filter.state(*state));
+        let expected: Vec<JobId> =
+            few.iter().rev().filter(|(state, _)| is_asked_for(*state)).map(|(_, id)| *id).collect();
+        for limit in [1, 3, 50] {
+            let mut found = every_page(&h, &filter, Page::first(limit)).await;
+            assert_eq!(found.len(), expected.len() + usize::from(is_asked_for(State::Completed)) * 14, "{states:?}");
+            found.retain(|id| expected.contains(id));
+            assert_eq!(found, expected, "{states:?}");
+        }
+        assert!(every_page(&h, &filter.clone().kind("test.none"), Page::default()).await.is_empty());
+        let of_queue = every_page(&h, &filter.queue("discarded"), Page::first(1)).await;
+        assert_eq!(of_queue.len(), usize::from(is_asked_for(State::Discarded)) * 2, "{states:?}");
+    }
+}
+
+/// A page that was to look at few jobs may be short of them, and says where to go on; in the end each was looked at once.
+pub async fn looks_at_no_more_than_it_may(h: Harness) {
+    let mut stored = Vec::new();
+    for n in 0..60 {
+        let args = Json::from_stored(format!(r#"{{"n":{}}}"#, n % 30));
+        stored.push(h.add(NewJob { args, ..new_job(["a", "b"][n % 2]) }).await);
+    }
+    let few = Page::first(50).examine(7);
+    let all: Vec<JobId> = stored.iter().rev().copied().collect();
+    assert_eq!(every_page(&h, &Filter::all(), few).await, all);
+    assert_eq!(every_page(&h, &Filter::all(), Page::first(2).examine(1)).await, all);
+    assert_eq!(every_page(&h, &Filter::all().kind("a"), few).await.len(), 30);
+    assert_eq!(every_page(&h, &Filter::all().state(State::Available).queue("default"), few).await, all);
+    assert!(every_page(&h, &Filter::all().state(State::Running), few).await.is_empty());
 }
 
 /// A queue that was never seen is an error that names those that were.

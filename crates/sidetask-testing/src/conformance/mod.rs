@@ -5,9 +5,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a call that fails is a test that fails")]
 
+pub mod activity;
 pub mod cancel;
 pub mod claim;
 pub mod close;
+pub mod delete;
+pub mod detail;
 pub mod enqueue;
 pub mod events;
 pub mod finish;
@@ -17,6 +20,7 @@ pub mod lane;
 pub mod lane_by_hand;
 pub mod lane_contention;
 pub mod list;
+pub mod logs;
 pub mod model;
 mod model_lanes;
 pub mod pause;
@@ -26,8 +30,11 @@ pub mod purge;
 pub mod reschedule;
 pub mod rescue;
 pub mod retry;
+pub mod rewrite;
+pub mod schema;
 pub mod stats;
 pub mod tick;
+pub mod workers;
 
 use std::future::Future;
 use std::time::Duration;
@@ -75,6 +82,10 @@ macro_rules! __for_each_behaviour {
                 answers_in_order takes_many;
             reschedule: moves_the_time puts_off_what_is_due_already makes_available_at_once leaves_everything_else
                 answers_in_order takes_many;
+            delete: takes_it_in_every_state leaves_what_runs answers_in_order frees_the_key_and_the_id leaves_nothing_behind
+                makes_room_in_its_lane of_a_held_job_frees_no_place tells_those_who_wait;
+            rewrite: runs_it_again_with_other_arguments leaves_what_is_available_in_its_place refuses_what_ran_since
+                allows_one_more_attempt keeps_to_its_lane answers_in_order;
             lane: lets_in_as_many_as_its_width holds_the_rest_in_order counts_jobs_of_one_batch spans_queues_and_kinds
                 keeps_lanes_apart lets_nobody_overtake lets_in_when_one_completes lets_in_when_one_is_cancelled
                 lets_in_when_one_is_discarded lets_in_when_one_is_rescued_for_good lets_in_when_a_worker_leaves
@@ -86,14 +97,25 @@ macro_rules! __for_each_behaviour {
             lane_contention: lets_in_no_more_where_many_come_at_once loses_no_turn_where_many_end_at_once
                 takes_several_lanes_in_any_order never_exceeds_its_width_under_contention;
             list: reads_jobs_in_order lists_the_newest_first filters pages_cover_everything_once
-                pages_go_on_after_a_purged_job names_the_queues_there_are;
-            stats: begin_empty count_every_state remember_emptied_queues count_a_key_once;
+                pages_go_on_after_a_purged_job finds_few_among_many looks_at_no_more_than_it_may
+                names_the_queues_there_are;
+            stats: begin_empty count_every_state remember_emptied_queues count_a_key_once
+                tell_since_when_jobs_are_due;
+            workers: are_in_the_order_of_joining hold_what_they_claimed are_there_until_they_are_rescued_from;
+            logs: are_kept_of_every_outcome grow_while_the_attempt_runs are_kept_by_attempt
+                are_refused_of_who_is_not_the_holder are_cut_to_their_end may_be_any_text are_bounded_in_number
+                go_with_their_job;
+            activity: counts_every_outcome adds_up_times counts_what_is_accepted counts_what_is_rescued
+                keeps_minutes_and_queues_apart is_kept_for_a_day;
+            schema: is_told;
             pause: holds_back_claims lets_all_else_go_on is_shown_in_stats;
             purge: takes_only_its_state takes_nothing_that_has_not_ended takes_the_oldest_first
                 counts_age_from_the_end;
             events: tell_of_new_jobs tell_of_every_way_to_become_available tell_of_every_end come_after_the_change
                 tell_of_progress tell_of_cancel_requests tell_of_what_is_put_off
                 tell_of_what_is_rescheduled;
+            detail: tells_of_new_jobs tells_of_claims tells_of_what_comes_back tells_of_rescues tells_of_changes_by_hand
+                tells_of_pauses is_made_for_those_who_ask;
             close: refuses_everything_afterwards may_be_repeated ends_the_events answers_calls_under_way;
             model: follows_the_lifecycle_whatever_happens;
         }

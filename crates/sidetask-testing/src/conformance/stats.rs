@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use sidetask_core::{Counts, Filter, Page, Purge, QueueStats, State, Stats};
+use sidetask_core::{Clock, Counts, Filter, NewJob, Page, Purge, QueueStats, State, Stats, When};
 
 use crate::Harness;
-use crate::harness::{in_queue, work};
+use crate::harness::{SECOND, in_queue, work};
 
 /// What stats must say, counted from a full list.
 pub(super) async fn counted(h: &Harness, queue: &str) -> Counts {
@@ -63,4 +63,30 @@ pub async fn count_a_key_once(h: Harness) {
     h.add(in_queue("other")).await;
     let stats = h.store.stats().await.unwrap();
     assert_eq!((stats.total().total(), stats.queue("other").total()), (2, 1));
+}
+
+/// Of each queue with available jobs, when the one was due that has been so for the longest time, whatever its priority and
+/// whether or not the queue is paused.
+pub async fn tell_since_when_jobs_are_due(h: Harness) {
+    let oldest = async || h.store.operate().oldest_due().await.unwrap();
+    assert_eq!(oldest().await, []);
+    let begun = h.clock.now();
+    for (queue, priority, wait) in
+        [("b", 0, 3), ("b", i16::MAX, 1), ("b", i16::MIN, 2), ("b", 0, 9), ("a", 5, 4), ("a", 5, 5), ("c", 0, 60)]
+    {
+        h.add(NewJob { priority, when: When::After(SECOND * wait), ..in_queue(queue) }).await;
+    }
+    assert_eq!(oldest().await, [], "what is not due does not wait");
+    h.clock.advance(SECOND * 10);
+    h.store.promote(10).await.unwrap();
+    h.store.pause("a", true).await.unwrap();
+    let due = |queue: &str, wait: u32| (queue.to_owned(), begun.after(SECOND * wait));
+    assert_eq!(oldest().await, [due("a", 4), due("b", 1)]);
+    let worker = h.worker().await;
+    for (next, claimed) in [(1, 2), (1, 3), (1, 9), (0, 1)] {
+        let job = h.claim_from(worker, &[("b", 1)]).await.remove(0);
+        assert_eq!(job.run_at, begun.after(SECOND * claimed));
+        let expected = if next == 0 { vec![due("a", 4)] } else { vec![due("a", 4), due("b", next)] };
+        assert_eq!(oldest().await, expected);
+    }
 }

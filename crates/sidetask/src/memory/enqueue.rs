@@ -1,5 +1,6 @@
 use sidetask_core::{
-    Enqueued, JobId, JobRecord, NewJob, Slot, Slots, State, Tick, TickVerdict, Timestamp, WorkerId, lifecycle,
+    Enqueued, Event, JobId, JobRecord, NewJob, Slot, Slots, State, Tick, TickVerdict, Timestamp, Token, WorkerId,
+    lifecycle,
 };
 
 use super::inner::{Inner, Stored};
@@ -31,11 +32,19 @@ impl Inner {
         }
         let mut stored = self.stored(job, now);
         let id = stored.job.id;
-        if let Some((slot, worker)) = self.free_slot(&stored.job, now) {
-            self.handed.push((slot, stored.start(worker, now)));
-        }
+        let claimed = self.free_slot(&stored.job, now).map(|(slot, worker)| (slot, stored.start(worker, now)));
+        self.detail_of_new(&stored.job, claimed.as_ref().map(|(_, claimed)| claimed.token));
+        self.handed.extend(claimed);
         self.insert(stored);
         Enqueued { id, existed: false }
+    }
+
+    fn detail_of_new(&mut self, job: &JobRecord, token: Option<Token>) {
+        let JobRecord { id, state, .. } = *job;
+        self.detail(|| Event::Enqueued { id, kind: job.kind.as_str().into(), queue: job.queue.as_str().into(), state });
+        if let Some(token) = token {
+            self.detail(|| Event::Claimed { token });
+        }
     }
 
     fn existing(&self, job: &NewJob) -> Option<JobId> {
@@ -61,8 +70,9 @@ impl Inner {
         job.lane = lane;
         job.held = held;
         job.trace = trace;
+        job.timeout = timeout;
         self.last += 1;
-        Stored { job, number: self.last, turn: self.last, fence: 0, timeout }
+        Stored { job, number: self.last, turn: self.last, logs: Vec::new() }
     }
 
     /// A lent slot that may take this job: it is due, and nobody waits in its queue.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask_core::{
-    Claimed, Clock, Counts, Error, Event, IdSource, JobId, JobRecord, Publisher, Slot, Slots, State, Timestamp, Token,
-    WorkerId,
+    Activity, AttemptLog, Claimed, Clock, Counts, Error, Event, IdSource, JobId, JobRecord, Publisher, Slot, Slots,
+    State, Timestamp, Token, WorkerId,
 };
 
 use super::lane::Members;
@@ -33,6 +33,8 @@ pub(super) struct Inner {
     pub(super) workers: HashMap<WorkerId, Worker>,
     /// The running jobs of workers that were forgotten.
     pub(super) orphans: BTreeSet<JobId>,
+    /// By minute and queue.
+    pub(super) activity: BTreeMap<(Timestamp, String), Activity>,
     pub(super) lenders: Vec<Slots>,
     /// Jobs to hand over once the operation is done.
     pub(super) handed: Vec<(Slot, Claimed)>,
@@ -48,8 +50,8 @@ pub(super) struct Stored {
     pub(super) number: u64,
     /// Its place among those held in its lane: its number, or a later one where it entered again.
     pub(super) turn: u64,
-    pub(super) fence: u64,
-    pub(super) timeout: Option<Duration>,
+    /// What its attempts logged, first attempt first.
+    pub(super) logs: Vec<AttemptLog>,
 }
 
 pub(super) struct Queue {
@@ -65,6 +67,8 @@ pub(super) struct Queue {
 pub(super) type Place = (i16, Timestamp, u64, JobId);
 
 pub(super) struct Worker {
+    pub(super) name: String,
+    pub(super) started_at: Timestamp,
     pub(super) lease: Duration,
     pub(super) expires_at: Timestamp,
     pub(super) running: BTreeSet<JobId>,
@@ -94,6 +98,7 @@ impl Inner {
             lanes: HashMap::new(),
             workers: HashMap::new(),
             orphans: BTreeSet::new(),
+            activity: BTreeMap::new(),
             lenders: Vec::new(),
             handed: Vec::new(),
             news: News::default(),
@@ -199,6 +204,13 @@ impl Inner {
         }
     }
 
+    /// Notes one step in the life of a job, where somebody wants each.
+    pub(super) fn detail(&mut self, event: impl FnOnce() -> Event) {
+        if self.publisher.as_ref().is_some_and(Publisher::is_detailed) {
+            self.news.others.push(event());
+        }
+    }
+
     /// Notes that jobs wait in a queue.
     pub(super) fn note_available(&mut self, queue: &str) {
         let name = Arc::clone(&self.queue(queue).name);
@@ -273,18 +285,18 @@ impl Stored {
     /// Begins an attempt.
     pub(super) fn start(&mut self, worker: WorkerId, now: Timestamp) -> Claimed {
         let job = &mut self.job;
-        self.fence += 1;
+        job.fence += 1;
         job.state = State::Running;
         job.attempt = job.attempt.saturating_add(1);
         job.worker = Some(worker);
         job.attempted_at = Some(now);
         Claimed {
-            token: Token { job: job.id, attempt: job.attempt, fence: self.fence, worker },
+            token: Token { job: job.id, attempt: job.attempt, fence: job.fence, worker },
             kind: job.kind.as_str().into(),
             queue: job.queue.as_str().into(),
             args: job.args.clone(),
             max_attempts: job.max_attempts,
-            timeout: self.timeout,
+            timeout: job.timeout,
             run_at: job.run_at,
             trace: job.trace,
         }
@@ -294,7 +306,7 @@ impl Stored {
     pub(super) fn is_held_with(&self, token: Token) -> bool {
         let Token { job: _, attempt, fence, worker } = token;
         let job = &self.job;
-        job.state == State::Running && job.attempt == attempt && self.fence == fence && job.worker == Some(worker)
+        job.state == State::Running && job.attempt == attempt && job.fence == fence && job.worker == Some(worker)
     }
 }
 

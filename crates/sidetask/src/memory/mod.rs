@@ -4,6 +4,7 @@ mod enqueue;
 mod inner;
 mod lane;
 mod manage;
+mod operate;
 mod work;
 
 use std::fmt;
@@ -11,9 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sidetask_core::{
-    Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord, Joining,
-    Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Publisher, Purge, Rescued, Slots, State, Stats, Store,
-    SystemClock, Verdict, WorkerId,
+    Activity, AttemptLog, Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId,
+    JobRecord, Joining, Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Publisher, Purge, Rescued, Slots,
+    State, Stats, Store, SystemClock, Timestamp, Verdict, WorkerId, WorkerRecord,
 };
 
 use inner::Inner;
@@ -196,7 +197,24 @@ impl Store for MemoryStore {
     }
 }
 
-impl Operate for MemoryStore {}
+#[async_trait]
+impl Operate for MemoryStore {
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, Error> {
+        self.opened(|inner| inner.known_workers())
+    }
+
+    async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, Error> {
+        self.opened(|inner| inner.logs(job))
+    }
+
+    async fn activity(&self, since: Timestamp) -> Result<Vec<Activity>, Error> {
+        self.opened(|inner| inner.activity_since(since))
+    }
+
+    async fn oldest_due(&self) -> Result<Vec<(String, Timestamp)>, Error> {
+        self.opened(|inner| inner.oldest_due())
+    }
+}
 
 #[cfg(test)]
 mod tests;

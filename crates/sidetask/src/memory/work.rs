@@ -11,12 +11,16 @@ use super::inner::{Inner, Worker};
 
 impl Inner {
     pub(super) fn join(&mut self, joining: &Joining) {
-        let expires_at = self.now().after(joining.lease);
+        let now = self.now();
+        let expires_at = now.after(joining.lease);
         // A worker that is known, or whose jobs nobody has rescued yet, keeps what it holds.
         let is_its_own = |id: &JobId| self.jobs.get(id).is_some_and(|held| held.job.worker == Some(joining.worker));
         let mut running: BTreeSet<JobId> = self.orphans.extract_if(.., is_its_own).collect();
-        running.extend(self.workers.remove(&joining.worker).into_iter().flat_map(|before| before.running));
-        self.workers.insert(joining.worker, Worker { lease: joining.lease, expires_at, running });
+        let before = self.workers.remove(&joining.worker);
+        let started_at = before.as_ref().map_or(now, |before| before.started_at);
+        running.extend(before.into_iter().flat_map(|before| before.running));
+        let (name, lease) = (joining.name.clone(), joining.lease);
+        self.workers.insert(joining.worker, Worker { name, started_at, lease, expires_at, running });
     }
 
     pub(super) fn leave(&mut self, worker: WorkerId) {
@@ -43,7 +47,9 @@ impl Inner {
         for want in wants {
             for _ in 0..want.limit {
                 let Some(id) = self.first_available(&want.queue, kinds) else { break };
-                claimed.extend(self.change(id, |stored| stored.start(*worker, now)));
+                let Some(job) = self.change(id, |stored| stored.start(*worker, now)) else { break };
+                self.detail(|| Event::Claimed { token: job.token });
+                claimed.push(job);
             }
         }
         Ok(claimed)
@@ -56,10 +62,11 @@ impl Inner {
     }
 
     pub(super) fn progress(&mut self, update: ProgressUpdate) -> Verdict {
-        let ProgressUpdate { token, progress, log: _ } = update;
+        let ProgressUpdate { token, progress, log } = update;
         match self.jobs.get_mut(&token.job) {
             Some(stored) if stored.is_held_with(token) => {
                 stored.job.progress = progress.or(stored.job.progress.take());
+                stored.keep_log(token.attempt, log.as_deref());
             }
             _ => return Verdict::LeaseLost,
         }
@@ -68,10 +75,12 @@ impl Inner {
     }
 
     pub(super) fn finish(&mut self, finish: Finish) -> Verdict {
-        let Finish { token, outcome, retry_in, log: _ } = finish;
-        let is_held = self.jobs.get(&token.job).is_some_and(|stored| stored.is_held_with(token));
-        let state = if is_held { self.end_attempt(token.job, outcome, retry_in) } else { None };
-        state.map_or(Verdict::LeaseLost, Verdict::Accepted)
+        let Finish { token, outcome, retry_in, log } = finish;
+        match self.jobs.get_mut(&token.job) {
+            Some(stored) if stored.is_held_with(token) => stored.keep_log(token.attempt, log.as_deref()),
+            _ => return Verdict::LeaseLost,
+        }
+        self.end_attempt(token.job, outcome, retry_in).map_or(Verdict::LeaseLost, Verdict::Accepted)
     }
 
     pub(super) fn promote(&mut self, limit: usize) -> Promoted {
@@ -96,7 +105,9 @@ impl Inner {
         let orphans: Vec<JobId> = self.orphans.iter().take(limit).copied().collect();
         let rescue = |id| {
             let worker = self.jobs.get(&id)?.job.worker;
-            Some(Rescued { id, state: self.end_attempt(id, Outcome::Expired, Duration::ZERO)?, worker })
+            let state = self.end_attempt(id, Outcome::Expired, Duration::ZERO)?;
+            self.detail(|| Event::Rescued { id, state, worker });
+            Some(Rescued { id, state, worker })
         };
         orphans.into_iter().filter_map(rescue).collect()
     }
@@ -112,11 +123,16 @@ impl Inner {
     /// Writes what follows from the outcome, and answers the new state; `None` where the job does not run.
     fn end_attempt(&mut self, id: JobId, outcome: Outcome, retry_in: Duration) -> Option<State> {
         let now = self.now();
+        let job = &self.jobs.get(&id)?.job;
+        let standing = Standing { state: job.state, attempt: job.attempt, cancel_requested: job.cancel_requested };
+        let policy = Policy { max_attempts: job.max_attempts, retry_in };
+        let next = lifecycle::next(standing, &outcome, policy, now)?;
+        self.count_end(id, &outcome, next.state, now);
+        if !next.state.is_final() && outcome != Outcome::Expired {
+            self.detail(|| Event::Returned { id, state: next.state });
+        }
         self.change(id, |stored| {
             let job = &mut stored.job;
-            let standing = Standing { state: job.state, attempt: job.attempt, cancel_requested: job.cancel_requested };
-            let policy = Policy { max_attempts: job.max_attempts, retry_in };
-            let next = lifecycle::next(standing, &outcome, policy, now)?;
             if let Some(message) = outcome.error() {
                 AttemptError::new(job.attempt, now, message).push(&mut job.errors);
             }
@@ -128,7 +144,7 @@ impl Inner {
             job.run_at = next.run_at.unwrap_or(job.run_at);
             job.finished_at = next.state.is_final().then_some(now);
             job.worker = None;
-            Some(job.state)
-        })?
+            job.state
+        })
     }
 }
