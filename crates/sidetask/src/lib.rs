@@ -24,6 +24,7 @@
 //! | run something in this process | [`Task`], [`Tasks`], [`Runner`] |
 //! | call code that blocks from async code | [`blocking()`], [`BlockingPool`] |
 //! | store jobs, wait for them, list, cancel and retry them | [`connect`], [`Client`], [`Call`], [`Job`], [`JobRecord`] |
+//! | see what becomes of jobs | [`Client::follow`], [`Client::events`]; as people write filters: [`Filter::parse`] |
 //! | run jobs | [`Client::worker`], [`WorkerBuilder`], [`Worker`] |
 //! | have jobs stored again and again, by the clock | [`WorkerBuilder::schedule`], [`Schedule`] |
 //! | send jobs to where others run them, such as AWS Lambda | [`Call::to`], [`Client::enqueue_each`], and the crate `sidetask-aws` |
@@ -61,7 +62,9 @@ mod tasks;
 mod worker;
 
 pub use blocking::{Blocking, BlockingPool, BlockingPoolBuilder, PoolStats, blocking, blocking_with_token};
-pub use client::{Backend, Bulk, Changed, Client, ClientBuilder, Counted, Job, ProgressStream};
+pub use client::{
+    Backend, Bulk, Changed, Client, ClientBuilder, Counted, Following, Job, JobEvents, ProgressStream, Seen, Step,
+};
 pub use connect::connect;
 pub use executor::{Executor, ExecutorBuilder};
 pub use memory::MemoryStore;

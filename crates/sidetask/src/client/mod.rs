@@ -15,6 +15,8 @@ use crate::worker::WorkerBuilder;
 
 mod backend;
 mod builder;
+mod events;
+mod follow;
 mod hub;
 mod job;
 mod operate;
@@ -24,6 +26,8 @@ mod turns;
 pub use backend::Backend;
 use backend::unanswered;
 pub use builder::ClientBuilder;
+pub use events::JobEvents;
+pub use follow::{Following, Seen, Step};
 use hub::Hub;
 pub use job::Job;
 pub use operate::{Bulk, Changed, Counted};
