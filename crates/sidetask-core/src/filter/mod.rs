@@ -2,10 +2,15 @@
 
 use crate::{JobId, JobRecord, State, Timestamp};
 
+mod args;
 mod condition;
 mod parse;
+mod pattern;
+mod terms;
+mod write;
 
-pub use condition::{Condition, Pattern};
+pub use condition::Condition;
+pub use pattern::Pattern;
 
 /// Which jobs are meant: all that pass every part of it. People write one as text, see [`Filter::parse`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,3 +120,6 @@ pub struct Listed {
     /// What to give [`Page::after`] for what comes next: the last job that was looked at. `None` where there are no more.
     pub next: Option<JobId>,
 }
+
+#[cfg(test)]
+mod tests;
