@@ -4,7 +4,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
 use sidetask::{Client, JobRecord, Json};
+
+mod assets;
+mod charts;
+mod format;
+mod layout;
+mod pages;
+mod shared;
+
+use shared::{Redact, Shared};
 
 /// Settings of a dashboard.
 #[must_use = "a dashboard does nothing until its router is served"]
@@ -14,8 +24,6 @@ pub struct Dashboard {
     read_only: bool,
     redact: Option<Arc<Redact>>,
 }
-
-type Redact = dyn Fn(&JobRecord) -> Json + Send + Sync;
 
 impl Dashboard {
     /// The dashboard of a client. Closed: it asks for a password, which is generated and logged, until one is
@@ -49,8 +57,8 @@ impl Dashboard {
 
     /// The routes. All links are relative, so that it may be nested anywhere.
     pub fn router(self) -> Router {
-        let _ = (self.client, self.password, self.redact);
-        Router::new()
+        let shared = Arc::new(Shared { client: self.client, redact: self.redact, read_only: self.read_only });
+        Router::new().route("/", get(pages::overview)).route("/assets/{name}", get(assets::serve)).with_state(shared)
     }
 }
 

@@ -1,0 +1,5 @@
+//! What people look at.
+
+mod overview;
+
+pub(crate) use overview::overview;
