@@ -1,13 +1,16 @@
 //! Between rows and records. A damaged value reads as the nearest thing that a record can hold: nothing here fails
 //! because of what is stored, so that one bad row never hides the others.
 
+use std::time::Duration;
+
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
-use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, WorkerId};
+use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, TraceParent, WorkerId};
 
 /// The columns that [`record`] reads, in its order.
 pub(crate) const COLUMNS: &str = "id, kind, queue, state, attempt, max_attempts, priority, args, output, progress, \
-     errors, key, cancel_requested, worker, created_at, run_at, attempted_at, finished_at, lane, width, held";
+     errors, key, cancel_requested, worker, created_at, run_at, attempted_at, finished_at, lane, width, held, fence, \
+     timeout, trace";
 
 pub(crate) fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     let time = |at: usize| row.get::<_, Option<i64>>(at).map(|time| time.map(Timestamp::from_micros));
@@ -28,6 +31,9 @@ pub(crate) fn record(row: &Row<'_>) -> rusqlite::Result<JobRecord> {
     job.finished_at = time(17)?;
     job.lane = lane(row, 18)?;
     job.held = job.state == State::Scheduled && row.get_ref(20)? != ValueRef::Null;
+    job.fence = fence(row, 21)?;
+    job.timeout = timeout(row, 22)?;
+    job.trace = trace(row, 23)?;
     Ok(job)
 }
 
@@ -65,6 +71,27 @@ pub(crate) fn state(row: &Row<'_>, at: usize) -> rusqlite::Result<State> {
 /// A number that is never negative and may be too large.
 pub(crate) fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(row.get::<_, i64>(at)?.max(0)).unwrap_or(u32::MAX))
+}
+
+pub(crate) fn fence(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(at)?.unsigned_abs())
+}
+
+pub(crate) fn timeout(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<Duration>> {
+    Ok(row.get::<_, Option<i64>>(at)?.map(|micros| Duration::from_micros(micros.unsigned_abs())))
+}
+
+/// A time that is never negative.
+pub(crate) fn micros(row: &Row<'_>, at: usize) -> rusqlite::Result<Duration> {
+    Ok(Duration::from_micros(count(row, at)?))
+}
+
+pub(crate) fn count(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(at)?.max(0).unsigned_abs())
+}
+
+pub(crate) fn trace(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<TraceParent>> {
+    Ok(optional_text(row, at)?.and_then(|text| text.parse().ok()))
 }
 
 pub(crate) fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<String> {

@@ -3,15 +3,16 @@
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
-use sidetask_core::Error;
+use sidetask_core::{Error, Migration, Schema};
 
 use crate::error::explain;
 
-/// Numbered from 1. A migration that was released is never changed.
-const MIGRATIONS: &[&str] = &[
-    include_str!("../migrations/0001_jobs.sql"),
-    include_str!("../migrations/0002_lanes.sql"),
-    include_str!("../migrations/0003_schedules.sql"),
+/// Names and SQL, numbered from 1. A migration that was released is never changed.
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("jobs", include_str!("../migrations/0001_jobs.sql")),
+    ("lanes", include_str!("../migrations/0002_lanes.sql")),
+    ("schedules", include_str!("../migrations/0003_schedules.sql")),
+    ("operate", include_str!("../migrations/0004_operate.sql")),
 ];
 
 /// The version that this crate writes.
@@ -39,12 +40,25 @@ pub(crate) fn prepare(conn: &mut Connection, path: &Path, shared: bool) -> Resul
             path.display()
         )));
     }
-    for (migration, number) in MIGRATIONS.iter().zip(1..).skip(version) {
+    for ((_, migration), number) in MIGRATIONS.iter().zip(1..).skip(version) {
         migrate(&tx, migration, number).map_err(|error| explain(&format!("{action} (migration {number})"), error))?;
     }
     let id = store_id(&tx).map_err(|error| explain(&action, error))?;
     tx.commit().map_err(|error| explain(&action, error))?;
     id.ok_or_else(|| Error::unusable(format!("{} has lost its store id: the file is damaged", path.display())))
+}
+
+/// What the file has, and what this crate writes.
+pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Schema> {
+    let migration = |(number, (name, sql)): (u32, &(&str, &str))| Migration {
+        number,
+        name: (*name).to_owned(),
+        sql: (*sql).to_owned(),
+    };
+    Ok(Schema {
+        version: u32::try_from(version(conn)?).unwrap_or(u32::MAX),
+        migrations: (1..).zip(MIGRATIONS).map(migration).collect(),
+    })
 }
 
 /// The id of the store that a connection leads to; `None` where it leads to none.

@@ -4,19 +4,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use rusqlite::types::Value;
-use rusqlite::{OptionalExtension, params, params_from_iter};
+use rusqlite::{OptionalExtension, params};
 use sidetask_core::{
-    Change, Claim, Claimed, Clock, Counts, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId, JobRecord,
-    Joining, Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Purge, QueueStats, Rescued, Slots, State, Stats,
-    Store, Verdict, WorkerId,
+    Activity, AttemptLog, Change, Claim, Claimed, Clock, Enqueued, Error, Events, Filter, Finish, Heartbeat, JobId,
+    JobRecord, Joining, Listed, NewJob, Operate, Page, ProgressUpdate, Promoted, Purge, Rescued, Schema, Slots, State,
+    Stats, Store, Timestamp, Verdict, WorkerId, WorkerRecord,
 };
 use tokio::sync::oneshot;
 
 use crate::checkpoint::{self};
 use crate::error::explain;
 use crate::ops::enqueue::HandOff;
-use crate::ops::{claim, control, enqueue, finish, worker};
+use crate::ops::{activity, change, claim, control, enqueue, finish, list, logs, stats, worker};
 use crate::reader::Readers;
 use crate::watch::Watcher;
 use crate::writer::{Shared, Writer};
@@ -172,7 +171,7 @@ impl Store for SqliteStore {
             Change::Delete => "delete jobs",
             Change::Rewrite { .. } => "change a job's arguments",
         };
-        self.writer.ask(action, true, move |unit| control::change(unit, &ids, &change)).await
+        self.writer.ask(action, true, move |unit| change::change(unit, &ids, &change)).await
     }
 
     async fn jobs(&self, ids: Vec<JobId>) -> Result<Vec<Option<JobRecord>>, Error> {
@@ -185,25 +184,12 @@ impl Store for SqliteStore {
     }
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
-        if let Some(queue) = &filter.queue {
-            let stats = self.stats().await?;
-            if !stats.queues.iter().any(|known| known.queue == *queue) {
-                let known: Vec<String> = stats.queues.into_iter().map(|known| known.queue).collect();
-                return Err(Error::no_such_queue(queue, &known));
-            }
-        }
-        let read = move |conn: &rusqlite::Connection| {
-            let (sql, values) = list_query(&filter, page);
-            let mut query = conn.prepare_cached(&sql)?;
-            query.query_map(params_from_iter(values), rows::record)?.collect()
-        };
-        let jobs: Vec<JobRecord> = self.readers.ask("list jobs", read).await?;
-        let next = jobs.last().map(|job| job.id).filter(|_| jobs.len() >= page.limit);
-        Ok(Listed { jobs, next })
+        let now = self.shared.clock.now();
+        self.readers.ask("list jobs", move |conn| list::list(conn, &filter, page, now)).await?
     }
 
     async fn stats(&self) -> Result<Stats, Error> {
-        self.readers.ask("count jobs", read_stats).await
+        self.readers.ask("count jobs", stats::read).await
     }
 
     async fn pause(&self, queue: &str, paused: bool) -> Result<(), Error> {
@@ -240,41 +226,25 @@ impl Store for SqliteStore {
     }
 }
 
-impl Operate for SqliteStore {}
+#[async_trait]
+impl Operate for SqliteStore {
+    async fn workers(&self) -> Result<Vec<WorkerRecord>, Error> {
+        self.readers.ask("list workers", stats::workers).await
+    }
 
-/// The newest first: ids sort by time.
-fn list_query(filter: &Filter, page: Page) -> (String, Vec<Value>) {
-    let mut sql = format!("SELECT {} FROM sidetask_jobs WHERE 1", rows::COLUMNS);
-    let mut values = Vec::new();
-    if !filter.states.is_empty() {
-        let codes: Vec<String> = filter.states.iter().map(|state| state.code().to_string()).collect();
-        sql += &format!(" AND state IN ({})", codes.join(", "));
+    async fn logs(&self, job: JobId) -> Result<Vec<AttemptLog>, Error> {
+        self.readers.ask("read logs", move |conn| logs::read(conn, job)).await
     }
-    for (column, value) in [("queue", &filter.queue), ("kind", &filter.kind)] {
-        if let Some(value) = value {
-            values.push(Value::Text(value.clone()));
-            sql += &format!(" AND {column} = ?{}", values.len());
-        }
-    }
-    if let Some(after) = page.after {
-        values.push(Value::Blob(after.as_bytes().to_vec()));
-        sql += &format!(" AND id < ?{}", values.len());
-    }
-    sql += &format!(" ORDER BY id DESC LIMIT {}", page.limit.clamp(1, Page::MOST));
-    (sql, values)
-}
 
-fn read_stats(conn: &rusqlite::Connection) -> rusqlite::Result<Stats> {
-    let mut query = conn.prepare_cached(
-        "SELECT name, paused, scheduled, available, running, retryable, completed, cancelled, discarded
-         FROM sidetask_queues ORDER BY name",
-    )?;
-    let queues = query.query_map([], |row| {
-        let mut counts = Counts::default();
-        for state in State::ALL {
-            counts.set(state, row.get::<_, i64>(2 + usize::from(state.code()))?.max(0).unsigned_abs());
-        }
-        Ok(QueueStats::new(rows::text(row, 0)?, row.get(1)?, counts))
-    })?;
-    Ok(Stats::new(queues.collect::<rusqlite::Result<_>>()?))
+    async fn activity(&self, since: Timestamp) -> Result<Vec<Activity>, Error> {
+        self.readers.ask("read what was done", move |conn| activity::read(conn, since)).await
+    }
+
+    async fn oldest_due(&self) -> Result<Vec<(String, Timestamp)>, Error> {
+        self.readers.ask("read how long jobs wait", stats::oldest_due).await
+    }
+
+    async fn schema(&self) -> Result<Schema, Error> {
+        self.readers.ask("read the schema's version", schema::read).await
+    }
 }

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
-use sidetask_core::{Claimed, Event, IdSource, JobId, Slot, Slots, State, Timestamp, WorkerId};
+use sidetask_core::lifecycle::Outcome;
+use sidetask_core::{Activity, Claimed, Event, IdSource, JobId, Slot, Slots, State, Timestamp, WorkerId};
+
+use crate::ops::activity;
 
 /// What a group of requests reads, writes and leaves to be done once it is committed.
 pub(crate) struct Unit<'a> {
@@ -14,6 +17,8 @@ pub(crate) struct Unit<'a> {
     pub(crate) ids: &'a IdSource,
     lent: &'a Lent,
     rows: &'a Rows,
+    /// Whether somebody wants each step in the life of jobs.
+    is_detailed: bool,
     queues: Vec<Queue>,
     handed: Vec<(Slot, Claimed)>,
     events: Vec<Event>,
@@ -23,6 +28,7 @@ pub(crate) struct Unit<'a> {
 struct Queue {
     name: Arc<str>,
     moved: [i64; State::ALL.len()],
+    done: Option<Activity>,
     announced: bool,
     hand_off: Option<bool>,
 }
@@ -64,6 +70,10 @@ pub(crate) struct Row {
     pub(crate) seq: i64,
     pub(crate) queue: Arc<str>,
     pub(crate) lane: Option<Arc<str>>,
+    /// When it was due.
+    pub(crate) due: Timestamp,
+    /// When it was claimed.
+    pub(crate) begun: Timestamp,
 }
 
 impl Rows {
@@ -96,7 +106,14 @@ impl Aftermath {
 
 impl<'a> Unit<'a> {
     pub(crate) fn new(conn: &'a Connection, now: Timestamp, ids: &'a IdSource, lent: &'a Lent, rows: &'a Rows) -> Self {
-        Self { conn, now, ids, lent, rows, queues: Vec::new(), handed: Vec::new(), events: Vec::new() }
+        let (queues, handed, events) = (Vec::new(), Vec::new(), Vec::new());
+        Self { conn, now, ids, lent, rows, is_detailed: false, queues, handed, events }
+    }
+
+    /// Tells of each step in the life of jobs as well, where somebody wants that.
+    pub(crate) const fn in_detail(mut self, is_detailed: bool) -> Self {
+        self.is_detailed = is_detailed;
+        self
     }
 
     /// A prepared statement, kept for the next time.
@@ -106,6 +123,12 @@ impl<'a> Unit<'a> {
 
     pub(crate) fn event(&mut self, event: Event) {
         self.events.push(event);
+    }
+
+    pub(crate) fn detail(&mut self, event: impl FnOnce() -> Event) {
+        if self.is_detailed {
+            self.events.push(event());
+        }
     }
 
     /// The shared name of a queue.
@@ -132,6 +155,13 @@ impl<'a> Unit<'a> {
             _ => return,
         };
         self.events.push(event);
+    }
+
+    /// Notes how an attempt ended that was due and began at these times, and the state that its job is in now.
+    pub(crate) fn ended(&mut self, queue: &str, outcome: &Outcome, state: State, due: Timestamp, begun: Timestamp) {
+        let now = self.now;
+        let done = &mut self.queue(queue).done;
+        done.get_or_insert_with(|| Activity::empty(now, queue.to_owned())).count(outcome, state, due, begun, now);
     }
 
     /// Reserves a slot for a new job that is due: only where its queue is not paused and has no backlog, and the worker
@@ -190,11 +220,14 @@ impl<'a> Unit<'a> {
         self.handed.push((slot, job));
     }
 
-    /// Writes the counts. What it answers is to be done after the commit.
+    /// Writes the counts and what was done. What it answers is to be done after the commit.
     pub(crate) fn finish(self) -> rusqlite::Result<Aftermath> {
         for queue in &self.queues {
             if queue.moved.iter().any(|moved| *moved != 0) {
                 write_counts(self.conn, &queue.name, &queue.moved)?;
+            }
+            if let Some(done) = queue.done.as_ref().filter(|done| !done.is_empty()) {
+                activity::add(self.conn, done)?;
             }
         }
         Ok(Aftermath { handed: self.handed, events: self.events })
@@ -205,7 +238,7 @@ impl<'a> Unit<'a> {
             Some(at) => at,
             None => {
                 let moved = [0; State::ALL.len()];
-                self.queues.push(Queue { name: name.into(), moved, announced: false, hand_off: None });
+                self.queues.push(Queue { name: name.into(), moved, done: None, announced: false, hand_off: None });
                 self.queues.len() - 1
             }
         };

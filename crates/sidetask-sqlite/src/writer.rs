@@ -259,7 +259,9 @@ impl Loop {
     fn apply(&mut self, group: &mut [Box<dyn Work>]) -> rusqlite::Result<Aftermath> {
         let version = self.data_version()?;
         let changes = self.conn.total_changes();
-        let mut unit = Unit::new(&self.conn, self.shared.clock.now(), &self.shared.ids, &self.shared.lent, &self.rows);
+        let shared = &self.shared;
+        let mut unit = Unit::new(&self.conn, shared.clock.now(), &shared.ids, &shared.lent, &self.rows)
+            .in_detail(shared.publisher.is_detailed());
         if version != self.seen {
             unit.event(Event::Changed);
         }

@@ -1,8 +1,7 @@
 use std::sync::Arc;
-use std::time::Duration;
 
 use rusqlite::params;
-use sidetask_core::{Claim, Claimed, Error, Json, Kinds, State, Timestamp, Token, Want, WorkerId};
+use sidetask_core::{Claim, Claimed, Error, Event, Json, Kinds, State, Timestamp, Token, Want, WorkerId};
 
 use crate::rows;
 use crate::unit::{Row, Unit};
@@ -36,7 +35,9 @@ fn claim_from(
     let queue = unit.name(&want.queue);
     for seq in candidates(unit, kinds, want)? {
         let (job, lane) = take(unit, worker, &queue, seq)?;
-        unit.remember(job.token.job, Row { seq, queue: Arc::clone(&queue), lane });
+        let row = Row { seq, queue: Arc::clone(&queue), lane, due: job.run_at, begun: unit.now };
+        unit.remember(job.token.job, row);
+        unit.detail(|| Event::Claimed { token: job.token });
         claimed.push(job);
         unit.moved(&queue, Some(State::Available), Some(State::Running));
     }
@@ -74,24 +75,23 @@ fn take(
          SET state = 2, attempt = max(0, min(attempt, 4294967294)) + 1,
              fence = max(0, min(fence, 9223372036854775806)) + 1, worker = ?2, attempted_at = ?3, cancel_requested = 0
          WHERE seq = ?1
-         RETURNING id, attempt, fence, kind, args, max_attempts, timeout, run_at, lane",
+         RETURNING id, attempt, fence, kind, args, max_attempts, timeout, run_at, lane, trace",
     )?
     .query_row(params![seq, worker.as_bytes(), unit.now.as_micros()], |row| {
-        let timeout: Option<i64> = row.get(6)?;
         let claimed = Claimed {
             token: Token {
                 job: rows::job_id(row, 0)?,
                 attempt: rows::number(row, 1)?,
-                fence: row.get::<_, i64>(2)?.unsigned_abs(),
+                fence: rows::fence(row, 2)?,
                 worker,
             },
             kind: rows::text(row, 3)?.into(),
             queue: Arc::clone(queue),
             args: Json::from_stored(rows::text(row, 4)?),
             max_attempts: rows::number(row, 5)?,
-            timeout: timeout.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+            timeout: rows::timeout(row, 6)?,
             run_at: Timestamp::from_micros(row.get(7)?),
-            trace: None,
+            trace: rows::trace(row, 9)?,
         };
         Ok((claimed, rows::optional_text(row, 8)?.map(Arc::from)))
     })

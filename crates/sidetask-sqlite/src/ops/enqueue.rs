@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use rusqlite::{OptionalExtension, params};
 use sidetask_core::{
-    Claimed, Enqueued, JobId, NewJob, Slot, State, Tick, TickVerdict, Timestamp, Token, WorkerId, lifecycle,
+    Claimed, Enqueued, Event, JobId, NewJob, Slot, State, Tick, TickVerdict, Timestamp, Token, WorkerId, lifecycle,
 };
 
 use super::lane;
@@ -59,11 +59,14 @@ fn enqueue_one(unit: &mut Unit<'_>, job: &NewJob, hand_off: HandOff) -> rusqlite
     let state = if slot.is_some() { State::Running } else { waits };
     insert(unit, id, job, run_at, state, held, slot.as_ref().map(|(worker, _)| *worker))?;
     unit.moved(&job.queue, None, Some(state));
+    unit.detail(|| Event::Enqueued { id, kind: Arc::from(&*job.kind), queue: Arc::from(&*job.queue), state });
     if let Some((worker, slot)) = slot {
         let row = Row {
             seq: unit.conn.last_insert_rowid(),
             queue: unit.name(&job.queue),
             lane: job.lane.as_ref().map(|lane| Arc::from(&*lane.name)),
+            due: run_at,
+            begun: unit.now,
         };
         unit.remember(id, row);
         hand(unit, id, job, run_at, worker, slot);
@@ -98,8 +101,8 @@ fn insert(
     unit.statement(
         "INSERT INTO sidetask_jobs
              (id, state, priority, run_at, attempt, max_attempts, fence, worker, queue, kind, timeout, created_at,
-              attempted_at, key, args, lane, width, held)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+              attempted_at, key, args, lane, width, held, trace)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)",
     )?
     .execute(params![
         id.as_bytes(),
@@ -119,6 +122,7 @@ fn insert(
         job.lane.as_ref().map(|lane| &*lane.name),
         job.lane.as_ref().map(|lane| lane.width),
         held,
+        job.trace.map(|trace| trace.to_string()),
     ])?;
     Ok(())
 }
@@ -134,5 +138,6 @@ fn hand(unit: &mut Unit<'_>, id: JobId, job: &NewJob, run_at: Timestamp, worker:
         run_at,
         trace: job.trace,
     };
+    unit.detail(|| Event::Claimed { token: claimed.token });
     unit.hand(slot, claimed);
 }

@@ -2,9 +2,11 @@ use std::time::Duration;
 
 use rusqlite::{OptionalExtension, params};
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
-use sidetask_core::{AttemptError, Event, Finish, JobId, Json, ProgressUpdate, State, Token, Verdict, WorkerId};
+use sidetask_core::{
+    AttemptError, Event, Finish, JobId, Json, ProgressUpdate, State, Timestamp, Token, Verdict, WorkerId,
+};
 
-use super::lane;
+use super::{lane, logs};
 use crate::rows;
 use crate::unit::{Row, Unit};
 
@@ -19,10 +21,12 @@ pub(crate) struct Held {
     lane: Option<String>,
     fence: u64,
     errors: Option<String>,
+    due: Timestamp,
+    begun: Timestamp,
 }
 
-pub(crate) const HELD: &str =
-    "seq, id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors, lane";
+pub(crate) const HELD: &str = "seq, id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors, \
+     lane, run_at, coalesce(attempted_at, run_at)";
 
 impl Held {
     pub(crate) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
@@ -37,9 +41,11 @@ impl Held {
             },
             max_attempts: rows::number(row, 6)?,
             worker: rows::worker_id(row, 7)?,
-            fence: row.get::<_, i64>(8)?.unsigned_abs(),
+            fence: rows::fence(row, 8)?,
             errors: rows::optional_text(row, 9)?,
             lane: rows::optional_text(row, 10)?,
+            due: Timestamp::from_micros(row.get(11)?),
+            begun: Timestamp::from_micros(row.get(12)?),
         })
     }
 
@@ -56,9 +62,18 @@ pub(crate) fn finish(unit: &mut Unit<'_>, finishes: &[Finish]) -> rusqlite::Resu
 }
 
 fn finish_one(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict> {
+    let verdict = judge(unit, finish)?;
+    if let (Verdict::Accepted(_), Some(log)) = (verdict, &finish.log) {
+        logs::keep(unit, &finish.token, log)?;
+    }
+    Ok(verdict)
+}
+
+fn judge(unit: &mut Unit<'_>, finish: &Finish) -> rusqlite::Result<Verdict> {
     if let Outcome::Completed(output) = &finish.outcome
         && let Some(row) = complete(unit, &finish.token, output)?
     {
+        unit.ended(&row.queue, &finish.outcome, State::Completed, row.due, row.begun);
         settled(unit, &row.queue, row.lane.as_deref(), finish.token.job, State::Completed)?;
         return Ok(Verdict::Accepted(State::Completed));
     }
@@ -123,7 +138,11 @@ pub(crate) fn end(
     let policy = Policy { max_attempts: held.max_attempts, retry_in };
     let Some(next) = lifecycle::next(held.standing, outcome, policy, unit.now) else { return Ok(None) };
     write(unit, held, outcome, &next)?;
+    unit.ended(&held.queue, outcome, next.state, held.due, held.begun);
     settled(unit, &held.queue, held.lane.as_deref(), held.id, next.state)?;
+    if !next.state.is_final() && *outcome != Outcome::Expired {
+        unit.detail(|| Event::Returned { id: held.id, state: next.state });
+    }
     Ok(Some(next.state))
 }
 
@@ -170,16 +189,19 @@ pub(crate) fn progress(unit: &mut Unit<'_>, updates: &[ProgressUpdate]) -> rusql
 
 fn progress_one(unit: &mut Unit<'_>, update: &ProgressUpdate) -> rusqlite::Result<Verdict> {
     let token = &update.token;
-    let progress = serde_json::to_string(&update.progress)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let progress = update.progress.as_ref().map(serde_json::to_string).transpose();
+    let progress = progress.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let changed = unit
         .statement(
-            "UPDATE sidetask_jobs SET progress = ?5
+            "UPDATE sidetask_jobs SET progress = coalesce(?5, progress)
              WHERE id = ?1 AND state = 2 AND fence = ?2 AND attempt = ?3 AND worker = ?4",
         )?
         .execute(params![token.job.as_bytes(), fence(token), token.attempt, token.worker.as_bytes(), progress])?;
     if changed == 0 {
         return Ok(Verdict::LeaseLost);
+    }
+    if let Some(log) = &update.log {
+        logs::keep(unit, token, log)?;
     }
     unit.event(Event::Progress { id: token.job });
     Ok(Verdict::Accepted(State::Running))

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use rusqlite::params;
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Error, Heartbeat, Joining, Rescued, WorkerId};
+use sidetask_core::{Error, Event, Heartbeat, Joining, Rescued, WorkerId};
 
 use super::finish::{HELD, Held, end};
 use crate::rows;
@@ -14,8 +14,9 @@ const LONGEST_LEASE: i64 = i64::MAX / 2;
 pub(crate) fn join(unit: &mut Unit<'_>, joining: &Joining) -> rusqlite::Result<()> {
     let lease = i64::try_from(joining.lease.as_micros()).unwrap_or(i64::MAX).min(LONGEST_LEASE);
     unit.statement(
-        "INSERT OR REPLACE INTO sidetask_workers (id, name, started_at, lease, lease_until)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO sidetask_workers (id, name, started_at, lease, lease_until) VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (id) DO UPDATE SET
+             name = excluded.name, lease = excluded.lease, lease_until = excluded.lease_until",
     )?
     .execute(params![
         joining.worker.as_bytes(),
@@ -74,7 +75,9 @@ pub(crate) fn rescue(unit: &mut Unit<'_>, limit: usize) -> rusqlite::Result<Vec<
     let mut rescued = Vec::with_capacity(held.len());
     for job in held {
         if let Some(state) = end(unit, &job, &Outcome::Expired, Duration::ZERO)? {
-            rescued.push(Rescued { id: job.id, state, worker: job.worker });
+            let (id, worker) = (job.id, job.worker);
+            unit.detail(|| Event::Rescued { id, state, worker });
+            rescued.push(Rescued { id, state, worker });
         }
     }
     unit.statement("DELETE FROM sidetask_workers WHERE lease_until <= ?1")?.execute(params![now])?;
