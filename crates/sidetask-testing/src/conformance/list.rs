@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use sidetask_core::{Filter, JobId, Json, Listed, NewJob, Page, Purge, State};
+use sidetask_core::{Condition, Filter, JobId, Json, Listed, NewJob, Page, Pattern, Purge, State};
 
 use crate::Harness;
 use crate::harness::{SECOND, done, in_queue, laned, new_job, work, works};
@@ -158,6 +158,17 @@ pub async fn looks_at_no_more_than_it_may(h: Harness) {
     assert_eq!(every_page(&h, &Filter::all().kind("a"), few).await.len(), 30);
     assert_eq!(every_page(&h, &Filter::all().state(State::Available).queue("default"), few).await, all);
     assert!(every_page(&h, &Filter::all().state(State::Running), few).await.is_empty());
+
+    let third = Condition::Args { path: vec!["n".to_owned()], value: Pattern::exact("3") };
+    let filter = Filter::all().condition(third);
+    let first = h.store.list(filter.clone(), few).await.unwrap();
+    assert!(first.jobs.is_empty(), "the first is the 27th: {first:?}");
+    assert!(first.next.is_some_and(|next| next > stored[33]), "{first:?}");
+    assert_eq!(every_page(&h, &filter, few).await, [stored[33], stored[3]]);
+    let whole = h.store.list(filter.clone(), Page::first(50)).await.unwrap();
+    assert_eq!((whole.jobs.len(), whole.next), (2, None), "all were looked at");
+    let one = h.store.list(filter, Page::first(1)).await.unwrap();
+    assert_eq!((one.jobs.len(), one.next), (1, Some(stored[33])));
 }
 
 /// A queue that was never seen is an error that names those that were.
