@@ -47,9 +47,11 @@ pub(crate) fn oldest_due(conn: &Connection) -> rusqlite::Result<Vec<(String, Tim
                  WHERE state = 1 ORDER BY queue, priority, run_at LIMIT 1)
              UNION ALL
              SELECT next.seq, next.queue, next.priority, next.run_at
-             FROM head JOIN sidetask_jobs AS next ON next.seq = (
-                 SELECT seq FROM sidetask_jobs WHERE state = 1 AND (queue, priority) > (head.queue, head.priority)
-                 ORDER BY queue, priority, run_at LIMIT 1))
+             FROM head JOIN sidetask_jobs AS next ON next.seq = coalesce(
+                 (SELECT seq FROM sidetask_jobs WHERE state = 1 AND queue = head.queue AND priority > head.priority
+                  ORDER BY priority, run_at LIMIT 1),
+                 (SELECT seq FROM sidetask_jobs WHERE state = 1 AND queue > head.queue
+                  ORDER BY queue, priority, run_at LIMIT 1)))
          SELECT queue, min(run_at) FROM head GROUP BY queue ORDER BY queue",
     )?;
     let oldest = query.query_map([], |row| Ok((rows::text(row, 0)?, Timestamp::from_micros(row.get(1)?))))?;
