@@ -15,6 +15,7 @@ use crate::worker::WorkerBuilder;
 
 mod backend;
 mod builder;
+mod bulk;
 mod events;
 mod follow;
 mod hub;
@@ -26,11 +27,11 @@ mod turns;
 pub use backend::Backend;
 use backend::unanswered;
 pub use builder::ClientBuilder;
+pub use bulk::{Bulk, Changed, Counted};
 pub use events::JobEvents;
 pub use follow::{Following, Seen, Step};
 use hub::Hub;
 pub use job::Job;
-pub use operate::{Bulk, Changed, Counted};
 pub use progress::ProgressStream;
 
 /// The `#[task]` functions of this program, against which calls by kind are checked.

@@ -4,7 +4,7 @@ use sidetask_core::{
     Activity, AttemptLog, Change, Error, Filter, JobId, Json, Listed, Page, Schema, State, Timestamp, WorkerRecord,
 };
 
-use super::{CHUNK, Client};
+use super::{Client, DISCOVERED};
 
 impl Client {
     /// One page of the jobs that pass a filter, newest first, and where the next one begins. Give the page a bound of jobs
@@ -31,10 +31,19 @@ impl Client {
     ///
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); [`is_conflict`](Error::is_conflict) where it runs, or was run since it was read;
-    /// [`is_too_large`](Error::is_too_large); [`is_decode`](Error::is_decode) where this program has the job's function and
-    /// the arguments are not of its shape; the store's own. Nothing has changed then.
+    /// [`is_too_large`](Error::is_too_large); [`is_decode`](Error::is_decode) where the arguments are not JSON, and where this
+    /// program has the job's function and they are not of its shape. Nothing has changed then. The store's own.
     pub async fn rewrite(&self, id: JobId, args: Json, fence: u64) -> Result<State, Error> {
         let store = self.0.backend.store("change a job's arguments")?;
+        let job = self.job(id).await?.ok_or_else(|| Error::no_such_job(id))?;
+        let limit = self.0.max_args_bytes;
+        if args.size() > limit {
+            return Err(Error::too_large(&format!("the arguments of `{}`", job.kind), args.size(), limit));
+        }
+        let args = Json::parse(args.as_str())?;
+        if let Some(known) = DISCOVERED.find(&job.kind) {
+            known.check(&args)?;
+        }
         match store.change(vec![id], Change::Rewrite { args, fence }).await?.pop().flatten() {
             Some(state) => Ok(state),
             None if self.job(id).await?.is_none() => Err(Error::no_such_job(id)),
@@ -42,29 +51,6 @@ impl Client {
                 "job {id} runs, or was run since it was read: read it again, and decide anew"
             ))),
         }
-    }
-
-    /// How many jobs pass a filter, up to `up_to`, and looking at no more than about `examine` of them: so it costs little
-    /// however many there are.
-    ///
-    /// # Errors
-    /// Those of [`list`](Self::list).
-    pub async fn count(&self, filter: &Filter, up_to: usize, examine: usize) -> Result<Counted, Error> {
-        let _ = (filter, up_to, examine);
-        Err(Error::unsupported("counting is not there yet"))
-    }
-
-    /// Changes all jobs that pass a filter when it looks at them, newest first, 1,000 at a time and `most` in all. Jobs that
-    /// are stored meanwhile are left alone. Answers how many there were, and how many of them it really changed.
-    ///
-    /// # Errors
-    /// Those of [`list`](Self::list); what was done by then stays done.
-    ///
-    /// # Cancel safety
-    /// A dropped call has changed some of them.
-    pub async fn change_all(&self, filter: &Filter, change: Bulk, most: usize) -> Result<Changed, Error> {
-        let _ = (filter, change, most, CHUNK);
-        Err(Error::unsupported("bulk changes are not there yet"))
     }
 
     /// The workers that the store knows, first the one that joined first.
@@ -106,38 +92,4 @@ impl Client {
     pub async fn schema(&self) -> Result<Schema, Error> {
         self.0.backend.store("see its schema")?.operate().schema().await
     }
-}
-
-/// What is done to many jobs at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Bulk {
-    /// What [`Client::cancel`] does.
-    Cancel,
-    /// What [`Client::retry`] does.
-    Retry,
-    /// What [`Client::reschedule`] does with no wait.
-    RunNow,
-    /// What [`Client::delete`] does.
-    Delete,
-}
-
-/// How many jobs pass a filter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counted {
-    /// How many were found.
-    pub count: u64,
-    /// Whether that is all of them: otherwise there are at least so many.
-    pub is_exact: bool,
-}
-
-/// What a bulk change did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Changed {
-    /// How many jobs passed the filter.
-    pub matched: usize,
-    /// How many of them the change did something to.
-    pub changed: usize,
 }

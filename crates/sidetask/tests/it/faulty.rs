@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sidetask::core::{
@@ -23,12 +24,16 @@ pub(crate) struct Faulty {
     pub(crate) enqueues_go_unheard: AtomicBool,
     /// Listeners hear nothing, and slots are not used.
     pub(crate) is_silent: AtomicBool,
+    /// Changes by hand wait until this is over.
+    pub(crate) changes_wait: AtomicBool,
     pub(crate) enqueues: AtomicUsize,
     pub(crate) refused_enqueues: AtomicUsize,
     pub(crate) refused_finishes: AtomicUsize,
     pub(crate) heartbeats: AtomicUsize,
     pub(crate) claims: AtomicUsize,
     pub(crate) reads: AtomicUsize,
+    pub(crate) lists: AtomicUsize,
+    pub(crate) changes: AtomicUsize,
     pub(crate) joins: AtomicUsize,
     pub(crate) leaves: AtomicUsize,
     pub(crate) promotions: AtomicUsize,
@@ -45,12 +50,15 @@ impl Faulty {
             is_unheard: AtomicBool::new(false),
             enqueues_go_unheard: AtomicBool::new(false),
             is_silent: AtomicBool::new(false),
+            changes_wait: AtomicBool::new(false),
             enqueues: AtomicUsize::new(0),
             refused_enqueues: AtomicUsize::new(0),
             refused_finishes: AtomicUsize::new(0),
             heartbeats: AtomicUsize::new(0),
             claims: AtomicUsize::new(0),
             reads: AtomicUsize::new(0),
+            lists: AtomicUsize::new(0),
+            changes: AtomicUsize::new(0),
             joins: AtomicUsize::new(0),
             leaves: AtomicUsize::new(0),
             promotions: AtomicUsize::new(0),
@@ -152,6 +160,10 @@ impl Store for Faulty {
 
     async fn change(&self, ids: Vec<JobId>, change: Change) -> Result<Vec<Option<State>>, Error> {
         self.check()?;
+        self.changes.fetch_add(1, Ordering::SeqCst);
+        while self.changes_wait.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         self.inner.change(ids, change).await
     }
 
@@ -164,7 +176,9 @@ impl Store for Faulty {
 
     async fn list(&self, filter: Filter, page: Page) -> Result<Listed, Error> {
         self.check()?;
-        self.inner.list(filter, page).await
+        let listed = self.inner.list(filter, page).await;
+        self.lists.fetch_add(1, Ordering::SeqCst);
+        listed
     }
 
     async fn stats(&self) -> Result<Stats, Error> {

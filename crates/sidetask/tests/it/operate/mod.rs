@@ -1,0 +1,5 @@
+//! What those ask and do who run jobs.
+
+mod bulk;
+mod by_hand;
+mod count;
