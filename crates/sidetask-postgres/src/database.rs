@@ -9,7 +9,7 @@ use std::time::Duration;
 use deadpool_postgres::{
     Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType, Timeouts,
 };
-use sidetask_core::{Clock, Error, Timestamp};
+use sidetask_core::{Clock, Error, Event, Timestamp};
 use tokio::time::Instant;
 use tokio_postgres::Client;
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
@@ -271,6 +271,11 @@ impl<'a> Work<'a> {
 
     pub(crate) fn announcer(&self) -> &Announcer {
         &self.database.announcer
+    }
+
+    /// Takes note of a step in the life of a job, where somebody in this process wants it.
+    pub(crate) fn detail(&self, news: &mut News, step: impl FnOnce() -> Event) {
+        self.announcer().detail(news, step);
     }
 
     /// The first parameter of a statement that reads the time.

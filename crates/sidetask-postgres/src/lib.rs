@@ -9,6 +9,7 @@ mod leader;
 mod line;
 mod listener;
 mod news;
+mod operate;
 mod ops;
 mod options;
 mod rows;

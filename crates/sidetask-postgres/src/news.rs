@@ -22,6 +22,10 @@ pub(crate) struct News {
     pub(crate) finished: Vec<(JobId, State)>,
     pub(crate) progress: Vec<JobId>,
     pub(crate) cancel_requests: Vec<JobId>,
+    /// Whether jobs are gone for which somebody may wait.
+    pub(crate) deleted: bool,
+    /// Each step in the life of the jobs, where somebody in this process wants them.
+    pub(crate) steps: Vec<Event>,
 }
 
 impl News {
@@ -31,6 +35,8 @@ impl News {
             && self.finished.is_empty()
             && self.progress.is_empty()
             && self.cancel_requests.is_empty()
+            && !self.deleted
+            && self.steps.is_empty()
     }
 
     /// Takes note of the state that a job came into.
@@ -50,6 +56,8 @@ impl News {
         self.finished.extend(other.finished);
         self.progress.extend(other.progress);
         self.cancel_requests.extend(other.cancel_requests);
+        self.deleted |= other.deleted;
+        self.steps.extend(other.steps);
     }
 
     fn events(self) -> Vec<Event> {
@@ -58,12 +66,14 @@ impl News {
         let progress = self.progress.into_iter().map(|id| Event::Progress { id });
         let cancelled = self.cancel_requests.into_iter().map(|id| Event::CancelRequested { id });
         let scheduled = self.scheduled.then_some(Event::Scheduled);
-        available.chain(scheduled).chain(cancelled).chain(progress).chain(finished).collect()
+        let deleted = self.deleted.then_some(Event::Settled);
+        let told = available.chain(scheduled).chain(cancelled).chain(progress).chain(finished).chain(deleted);
+        self.steps.into_iter().chain(told).collect()
     }
 }
 
 /// Tells others of changes, by `<tag> <letter>..`: `a` and a queue in which a job became available, `d` for something due
-/// at another time, `l` where nobody leads any more, `s` for jobs that ended or reported progress, `c` and a job that is
+/// at another time, `l` where nobody leads any more, `s` for jobs that ended, reported progress or were deleted, `c` and a job that is
 /// asked to stop. Any other letter says that something changed.
 #[derive(Debug)]
 pub(crate) struct Announcer {
@@ -111,7 +121,7 @@ impl Announcer {
         if news.scheduled {
             payloads.push(format!("{tag} d"));
         }
-        if !news.finished.is_empty() || !news.progress.is_empty() {
+        if !news.finished.is_empty() || !news.progress.is_empty() || news.deleted {
             payloads.push(format!("{tag} s"));
         }
         if news.cancel_requests.len() > NAMED {
@@ -129,6 +139,13 @@ impl Announcer {
             work.query(&NOTIFY, &[&self.channel, &payloads]).await?;
         }
         Ok(())
+    }
+
+    /// Takes note of a step in the life of a job, where somebody in this process wants it.
+    pub(crate) fn detail(&self, news: &mut News, step: impl FnOnce() -> Event) {
+        if self.publisher.is_detailed() {
+            news.steps.push(step());
+        }
     }
 
     /// Tells this process, once the change is committed.

@@ -185,7 +185,8 @@ impl PostgresOptions {
 
     /// Whether opening the store makes the schema and its tables, and brings those of an earlier version up to date.
     /// Without, the tables have to be there in this version, and no rights are needed but to read and write them;
-    /// [`Store::migrate`](sidetask_core::Store::migrate) then makes them when it is asked to. Default: `true`.
+    /// [`Operate::migrate`](sidetask_core::Operate::migrate) then makes them when it is asked to, and
+    /// [`Operate::schema`](sidetask_core::Operate::schema) says what it would do. Default: `true`.
     pub const fn migrate(mut self, migrate: bool) -> Self {
         self.migrate = migrate;
         self

@@ -2,8 +2,9 @@
 //! because of what is stored, so that one bad row never hides the others.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, WorkerId};
+use sidetask_core::{AttemptError, JobId, JobRecord, Json, Lane, Progress, State, Timestamp, TraceParent, WorkerId};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
@@ -37,15 +38,31 @@ pub(crate) fn number(stored: i64) -> u32 {
     u32::try_from(stored.max(0)).unwrap_or(u32::MAX)
 }
 
-pub(crate) fn micros(duration: std::time::Duration) -> i64 {
+pub(crate) fn micros(duration: Duration) -> i64 {
     i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
+
+pub(crate) fn fence(stored: i64) -> u64 {
+    stored.unsigned_abs()
+}
+
+pub(crate) fn timeout(stored: i64) -> Duration {
+    Duration::from_micros(stored.unsigned_abs())
+}
+
+/// None where it is damaged.
+pub(crate) fn trace(stored: &str) -> Option<TraceParent> {
+    stored.parse().ok()
+}
+
+/// How many columns [`record`] reads.
+pub(crate) const RECORD: usize = 24;
 
 /// The columns that [`record`] reads, of `{s}.jobs`.
 macro_rules! live {
     () => {
         "id, kind, queue, state, attempt, max_attempts, priority, args, output, progress, errors, key, cancel_requested,
-         worker, created_at, run_at, attempted_at, NULL::bigint AS finished_at, lane, lane_width, held"
+         worker, created_at, run_at, attempted_at, NULL::bigint AS finished_at, lane, lane_width, held, fence, timeout, trace"
     };
 }
 
@@ -53,7 +70,8 @@ macro_rules! live {
 macro_rules! ended {
     () => {
         "id, kind, queue, state, attempt, max_attempts, priority, args, output, progress, errors, key, cancel_requested,
-         NULL::uuid AS worker, created_at, run_at, attempted_at, finished_at, lane, lane_width, false AS held"
+         NULL::uuid AS worker, created_at, run_at, attempted_at, finished_at, lane, lane_width, false AS held, fence,
+         timeout, trace"
     };
 }
 
@@ -79,6 +97,9 @@ pub(crate) fn record(row: &Row) -> Result<JobRecord, tokio_postgres::Error> {
     job.finished_at = time(17)?;
     job.lane = lane(row.try_get(18)?, row.try_get(19)?);
     job.held = row.try_get(20)?;
+    job.fence = fence(row.try_get(21)?);
+    job.timeout = row.try_get::<_, Option<i64>>(22)?.map(timeout);
+    job.trace = row.try_get::<_, Option<&str>>(23)?.and_then(trace);
     Ok(job)
 }
 

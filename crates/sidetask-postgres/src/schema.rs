@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sidetask_core::Error;
+use sidetask_core::{Error, Migration, Schema};
 use tokio_postgres::types::Type;
 use tokio_postgres::{Client, GenericClient};
 
@@ -12,8 +12,11 @@ use crate::database::Database;
 use crate::error::{Fault, explain};
 use crate::statement::Texts;
 
-/// Numbered from 1. A migration that was released is never changed.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_jobs.sql")];
+/// What each is about, and what it does. Numbered from 1. A migration that was released is never changed.
+const MIGRATIONS: &[(&str, &str)] = &[
+    ("jobs", include_str!("../migrations/0001_jobs.sql")),
+    ("operate", include_str!("../migrations/0002_operate.sql")),
+];
 
 /// The version that this crate writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
@@ -21,7 +24,16 @@ pub(crate) const VERSION: usize = MIGRATIONS.len();
 /// How long a migration may take, a wait for another program's included.
 const LIMIT: Duration = Duration::from_secs(600);
 
+const SCHEMA: &str = "CREATE SCHEMA {s}";
+
 const META: &str = "CREATE TABLE {s}.meta (name text PRIMARY KEY, value text NOT NULL)";
+
+/// Says that the migration of a number was applied.
+fn write_version(number: usize) -> String {
+    format!(
+        "INSERT INTO {{s}}.meta VALUES ('version', '{number}') ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    )
+}
 
 /// What is found in a schema.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,6 +92,35 @@ pub(crate) async fn check(database: &Database) -> Result<(), Error> {
     done.await.map_err(|fault: Fault| fault.explain(&action))
 }
 
+/// Which version is there, and what leads to this program's: each migration as whoever owns the database may run it by
+/// hand, with the note that it was applied.
+pub(crate) async fn describe(database: &Database) -> Result<Schema, Fault> {
+    let texts = &database.texts;
+    let session = database.open().await?;
+    let found = database.within(look(&**session, texts)).await;
+    database.put_back(session, &found);
+    let found = found?;
+    let version = match &found {
+        Found::Version(version) => *version,
+        Found::Foreign(tables) => return Err(foreign(texts, tables).into()),
+        Found::Missing | Found::Empty => 0,
+    };
+    let migrations = MIGRATIONS.iter().zip(1..).map(|((name, migration), number)| {
+        let before = match number {
+            // To make a schema takes a right that whoever was given one need not have.
+            1 if found == Found::Empty => format!("{META};\n\n"),
+            1 => format!("{SCHEMA};\n\n{META};\n\n"),
+            _ => String::new(),
+        };
+        // Its placeholder is filled.
+        let migration = migration.replace("`{s}` stands for the schema. ", "");
+        let title = format!("-- sidetask, migration {number}: {name}");
+        let sql = texts.fill(&format!("{title}\n\n{before}{migration}\n{};\n", write_version(number)));
+        Migration { number: u32::try_from(number).unwrap_or(u32::MAX), name: (*name).to_owned(), sql }
+    });
+    Ok(Schema { version: u32::try_from(version).unwrap_or(u32::MAX), migrations: migrations.collect() })
+}
+
 async fn step(client: &mut Client, texts: &Texts) -> Result<(), Fault> {
     let tx = client.transaction().await?;
     let limit = LIMIT.as_millis();
@@ -96,20 +137,19 @@ async fn step(client: &mut Client, texts: &Texts) -> Result<(), Fault> {
         found => {
             if found == Found::Missing {
                 // Asks for a right on the database that the owner of an existing schema need not have.
-                tx.batch_execute(&texts.fill("CREATE SCHEMA {s}")).await?;
+                tx.batch_execute(&texts.fill(SCHEMA)).await?;
             }
             tx.batch_execute(&texts.fill(META)).await?;
             0
         }
     };
-    for (migration, number) in MIGRATIONS.iter().zip(1..).skip(version) {
+    for ((_, migration), number) in MIGRATIONS.iter().zip(1..).skip(version) {
         tx.batch_execute(&texts.fill(migration)).await.map_err(|error| {
             let action = format!("apply migration {number} to schema `{}`", texts.schema());
             explain(&action, error)
         })?;
     }
-    let write = "INSERT INTO {s}.meta VALUES ('version', $1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    tx.query_typed(&texts.fill(write), &[(&VERSION.to_string(), Type::TEXT)]).await?;
+    tx.batch_execute(&texts.fill(&write_version(VERSION))).await?;
     Ok(tx.commit().await?)
 }
 

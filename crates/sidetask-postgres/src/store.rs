@@ -125,7 +125,7 @@ impl fmt::Debug for PostgresStore {
     }
 }
 
-fn told<T>(action: &str, done: Result<T, Fault>) -> Result<T, Error> {
+pub(crate) fn told<T>(action: &str, done: Result<T, Fault>) -> Result<T, Error> {
     done.map_err(|fault| fault.explain(action))
 }
 
@@ -258,13 +258,5 @@ impl Store for PostgresStore {
             database.announcer.publisher.close();
         }
         Ok(())
-    }
-}
-
-#[async_trait]
-impl Operate for PostgresStore {
-    async fn migrate(&self) -> Result<(), Error> {
-        self.check_open()?;
-        schema::migrate(&self.0.database).await
     }
 }

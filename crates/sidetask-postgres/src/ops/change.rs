@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Cancellation};
-use sidetask_core::{Change, JobId, Lane, State, Timestamp};
+use sidetask_core::{Change, Error, Event, JobId, Json, Lane, State, Timestamp};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+use super::delete::Deletion;
 use super::lane;
 use super::settle::{Held, Settlement, held, held_no_more};
 use super::tally::Tallies;
@@ -23,26 +24,51 @@ pub(crate) async fn change(
 ) -> Result<(Vec<Option<State>>, News), Fault> {
     let mut jobs = lock(work, ids).await?;
     let now = work.time().await?;
+    if let Change::Rewrite { args, fence } = change {
+        check(args)?;
+        jobs.retain(|_, job| job.fence == *fence && job.standing.state != State::Running);
+    }
     let let_in = match change {
-        Change::Retry => enter_again(work, ids, &jobs).await?,
+        Change::Retry | Change::Rewrite { .. } => enter_again(work, ids, &jobs).await?,
         _ => HashMap::new(),
     };
-    let mut changed = Changed { now, settlement: Settlement::default(), requests: Vec::new(), again: Vec::new() };
+    let mut changed = Changed::at(now);
     let states = ids.iter().map(|id| {
         let job = jobs.get_mut(id)?;
+        let before = job.standing.state;
         match change {
             Change::Cancel => changed.cancel(job),
-            Change::Retry => changed.retry(job, let_in.get(id).copied()),
+            Change::Retry => changed.retry(job, let_in.get(id).copied(), None),
             Change::Reschedule(wait) => changed.reschedule(job, *wait),
-            Change::Delete | Change::Rewrite { .. } => {}
+            Change::Delete if before == State::Running => {}
+            Change::Delete => {
+                changed.deletion.add(job);
+                jobs.remove(id);
+                return Some(before);
+            }
+            Change::Rewrite { args, .. } => changed.rewrite(job, let_in.get(id).copied(), args),
         }
         // Whoever is named twice is changed once more, as it is by then.
         Some(job.standing.state)
     });
     let states = states.collect();
     let mut news = News::default();
+    for (id, state) in changed.by_hand.drain(..) {
+        work.detail(&mut news, || Event::ByHand { id, state: Some(state) });
+    }
     changed.write(work, &mut news).await?;
     Ok((states, news))
+}
+
+/// PostgreSQL keeps no NUL in text.
+fn check(args: &Json) -> Result<(), Error> {
+    match args.as_str().contains('\0') {
+        false => Ok(()),
+        true => Err(Error::storage(
+            "cannot change a job's arguments: leave the NUL character out of them",
+            "PostgreSQL keeps no NUL character in text",
+        )),
+    }
 }
 
 static LOCK: Statement = Statement {
@@ -108,6 +134,9 @@ struct Changed {
     settlement: Settlement,
     requests: Vec<JobId>,
     again: Vec<Again>,
+    deletion: Deletion,
+    /// What each was changed to, save those that are deleted.
+    by_hand: Vec<(JobId, State)>,
 }
 
 /// A job that is to run, then and so.
@@ -116,13 +145,21 @@ struct Again {
     queue: String,
     from: State,
     to: State,
-    run_at: Timestamp,
+    /// Where it is another one than before.
+    run_at: Option<Timestamp>,
     max_attempts: u32,
     is_held: bool,
     forgets_requests: bool,
+    /// Where there are others.
+    args: Option<Json>,
 }
 
 impl Changed {
+    fn at(now: Timestamp) -> Self {
+        let (settlement, deletion) = (Settlement::default(), Deletion::default());
+        Self { now, settlement, requests: Vec::new(), again: Vec::new(), deletion, by_hand: Vec::new() }
+    }
+
     fn cancel(&mut self, job: &mut Held) {
         match lifecycle::cancel(job.standing.state) {
             Cancellation::Now => {
@@ -130,31 +167,46 @@ impl Changed {
                 job.standing.state = State::Cancelled;
             }
             Cancellation::Request => self.requests.push(job.id),
-            _ => {}
+            _ => return,
         }
+        self.by_hand.push((job.id, job.standing.state));
     }
 
-    fn retry(&mut self, job: &mut Held, is_let_in: Option<bool>) {
+    fn retry(&mut self, job: &mut Held, is_let_in: Option<bool>, args: Option<&Json>) {
         let before = job.standing.state;
         let Some(max_attempts) = lifecycle::retry(before, job.standing.attempt, job.max_attempts) else { return };
         if before.is_final() {
             job.is_held = is_let_in == Some(false);
         }
         job.max_attempts = max_attempts;
-        self.go_on(job, lifecycle::waits(job.is_held, false), self.now, true);
+        let to = lifecycle::waits(job.is_held, false);
+        self.go_on(
+            job,
+            Again { run_at: Some(self.now), forgets_requests: true, args: args.cloned(), ..Again::of(job, to) },
+        );
+    }
+
+    fn rewrite(&mut self, job: &mut Held, is_let_in: Option<bool>, args: &Json) {
+        match job.standing.state {
+            State::Available => {
+                let again = Again { args: Some(args.clone()), ..Again::of(job, State::Available) };
+                self.go_on(job, again);
+            }
+            _ => self.retry(job, is_let_in, Some(args)),
+        }
     }
 
     fn reschedule(&mut self, job: &mut Held, wait: Duration) {
         if let Some(state) = lifecycle::reschedule(job.standing.state, job.is_held, wait) {
-            self.go_on(job, state, self.now.after(wait), false);
+            let again = Again { run_at: Some(self.now.after(wait)), ..Again::of(job, state) };
+            self.go_on(job, again);
         }
     }
 
-    fn go_on(&mut self, job: &mut Held, to: State, run_at: Timestamp, forgets_requests: bool) {
-        let (id, queue, from) = (job.id, job.queue.clone(), job.standing.state);
-        let (max_attempts, is_held) = (job.max_attempts, job.is_held);
-        self.again.push(Again { id, queue, from, to, run_at, max_attempts, is_held, forgets_requests });
-        job.standing.state = to;
+    fn go_on(&mut self, job: &mut Held, again: Again) {
+        job.standing.state = again.to;
+        self.by_hand.push((job.id, again.to));
+        self.again.push(again);
     }
 
     async fn write(self, work: &Work<'_>, news: &mut News) -> Result<(), Fault> {
@@ -175,31 +227,58 @@ impl Changed {
             work.query(&REQUEST, &[&ids]).await?;
             news.cancel_requests.extend(self.requests);
         }
+        self.deletion.write(work, self.now, news).await?;
         self.settlement.write(work, self.now, news).await
+    }
+}
+
+impl Again {
+    /// A job that is to be in this state, and otherwise stays as it is.
+    fn of(job: &Held, to: State) -> Self {
+        Self {
+            id: job.id,
+            queue: job.queue.clone(),
+            from: job.standing.state,
+            to,
+            run_at: None,
+            max_attempts: job.max_attempts,
+            is_held: job.is_held,
+            forgets_requests: false,
+            args: None,
+        }
     }
 }
 
 static REQUEST: Statement =
     Statement { text: "UPDATE {s}.jobs SET cancel_requested = true WHERE id = ANY($1)", types: &[Type::UUID_ARRAY] };
 
-const AGAINS: &[Type] =
-    &[Type::UUID_ARRAY, Type::INT2_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY, Type::BOOL_ARRAY, Type::BOOL_ARRAY];
+const AGAINS: &[Type] = &[
+    Type::UUID_ARRAY,
+    Type::INT2_ARRAY,
+    Type::INT8_ARRAY,
+    Type::INT8_ARRAY,
+    Type::BOOL_ARRAY,
+    Type::BOOL_ARRAY,
+    Type::TEXT_ARRAY,
+];
 
 async fn write_again(work: &Work<'_>, statement: &'static Statement, jobs: &[&Again]) -> Result<(), Fault> {
     let ids: Vec<Uuid> = jobs.iter().map(|job| rows::job_uuid(&job.id)).collect();
     let states: Vec<i16> = jobs.iter().map(|job| rows::code(job.to)).collect();
-    let run_at: Vec<i64> = jobs.iter().map(|job| job.run_at.as_micros()).collect();
+    let run_at: Vec<Option<i64>> = jobs.iter().map(|job| job.run_at.map(Timestamp::as_micros)).collect();
     let max_attempts: Vec<i64> = jobs.iter().map(|job| i64::from(job.max_attempts)).collect();
     let held: Vec<bool> = jobs.iter().map(|job| job.is_held).collect();
     let forgets: Vec<bool> = jobs.iter().map(|job| job.forgets_requests).collect();
-    work.query(statement, &[&ids, &states, &run_at, &max_attempts, &held, &forgets]).await?;
+    let args: Vec<Option<&str>> = jobs.iter().map(|job| job.args.as_ref().map(Json::as_str)).collect();
+    work.query(statement, &[&ids, &states, &run_at, &max_attempts, &held, &forgets, &args]).await?;
     Ok(())
 }
 
 static AGAIN: Statement = Statement {
-    text: "UPDATE {s}.jobs SET state = again.state, run_at = again.run_at, max_attempts = again.max_attempts,
-               held = again.held, cancel_requested = jobs.cancel_requested AND NOT again.forgets
-           FROM unnest($1, $2, $3, $4, $5, $6) AS again (id, state, run_at, max_attempts, held, forgets)
+    text: "UPDATE {s}.jobs SET state = again.state, run_at = coalesce(again.run_at, jobs.run_at),
+               max_attempts = again.max_attempts, held = again.held,
+               cancel_requested = jobs.cancel_requested AND NOT again.forgets, args = coalesce(again.args, jobs.args)
+           FROM unnest($1, $2, $3, $4, $5, $6, $7) AS again (id, state, run_at, max_attempts, held, forgets, args)
            WHERE jobs.id = again.id",
     types: AGAINS,
 };
@@ -208,19 +287,21 @@ static AGAIN: Statement = Statement {
 /// of the jobs given.
 static REVIVE: Statement = Statement {
     text: "WITH again AS MATERIALIZED (
-               SELECT * FROM unnest($1, $2, $3, $4, $5, $6) WITH ORDINALITY
-                   AS again (id, state, run_at, max_attempts, held, forgets, place)),
+               SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) WITH ORDINALITY
+                   AS again (id, state, run_at, max_attempts, held, forgets, args, place)),
            ended AS (
                DELETE FROM {s}.history USING again WHERE history.id = again.id
-               RETURNING again.*, history.seq, history.created_at, history.attempted_at, history.timeout, history.fence,
+               RETURNING again.id, again.state, coalesce(again.run_at, history.run_at) AS run_at, again.max_attempts,
+                   again.held, again.place, history.seq, history.created_at, history.attempted_at, history.timeout, history.fence,
                    history.attempt, history.lane_width, history.priority, history.named, history.queue, history.kind,
-                   history.key, history.lane, history.progress, history.errors, history.args, history.output)
+                   history.key, history.lane, history.progress, history.errors,
+                   coalesce(again.args, history.args) AS args, history.output, history.trace)
            INSERT INTO {s}.jobs
                (seq, run_at, created_at, attempted_at, timeout, fence, attempt, max_attempts, lane_width, id, state,
-                priority, held, named, queue, kind, key, lane, progress, errors, args, output)
+                priority, held, named, queue, kind, key, lane, progress, errors, args, output, trace)
            SELECT CASE WHEN lane IS NULL THEN seq ELSE nextval('{s}.seq') END, run_at, created_at, attempted_at,
                timeout, fence, attempt, max_attempts, lane_width, id, state, priority, held, named, queue, kind, key,
-               lane, progress, errors, args, output
+               lane, progress, errors, args, output, trace
            FROM (SELECT * FROM ended ORDER BY place) AS ended",
     types: AGAINS,
 };

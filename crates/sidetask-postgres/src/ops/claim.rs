@@ -2,7 +2,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask_core::{Claim, Claimed, Error, Json, Kinds, Timestamp, Token, WorkerId};
+use sidetask_core::{Claim, Claimed, Error, Event, Json, Kinds, Timestamp, Token, WorkerId};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -10,12 +10,24 @@ use uuid::Uuid;
 use crate::database::Parameters;
 use crate::error::Fault;
 use crate::holders::{FRONT, Place};
+use crate::news::News;
 use crate::rows;
 use crate::statement::Statement;
 use crate::store::Inner;
 
 /// Jobs for a worker. Those of claims whose answer was lost come first: they are its own already.
 pub(crate) async fn claim(inner: &Inner, claim: &Claim) -> Result<Vec<Claimed>, Fault> {
+    let claimed = recover_or_take(inner, claim).await?;
+    let announcer = &inner.database.announcer;
+    let mut news = News::default();
+    for job in &claimed {
+        announcer.detail(&mut news, || Event::Claimed { token: job.token });
+    }
+    announcer.publish(news);
+    Ok(claimed)
+}
+
+async fn recover_or_take(inner: &Inner, claim: &Claim) -> Result<Vec<Claimed>, Fault> {
     recover(inner, claim.worker).await?;
     let found = inner.holders().take_found(claim.worker, &claim.wants);
     if !found.is_empty() {
@@ -66,7 +78,7 @@ static CLAIM: Statement = Statement {
                    attempted_at = {now}, cancel_requested = false
                FROM picked WHERE jobs.ctid = picked.ctid
                RETURNING jobs.id, jobs.attempt, jobs.fence, kind, queue, args, max_attempts, timeout, run_at, priority,
-                   seq),
+                   seq, trace),
            tally AS (
                INSERT INTO {s}.tallies
                SELECT queue, 0, -count(*), count(*), 0, 0, 0, 0 FROM taken GROUP BY queue)
@@ -154,7 +166,7 @@ async fn walk(
     let found = inner.claiming.query(database, &CLAIM, values).await?;
     let claimed = found.iter().filter(|row| is_job(row)).map(|row| read(row, worker)).collect::<Result<Vec<_>, _>>()?;
     turn.end();
-    let Some(took) = found.first().map(|row| row.try_get::<_, i64>(11)).transpose()? else { return Ok(None) };
+    let Some(took) = found.first().map(|row| row.try_get::<_, i64>(12)).transpose()? else { return Ok(None) };
     for walk in walks {
         let mine = claimed.iter().filter(|(job, _)| &*job.queue == walk.queue);
         let last = mine.clone().map(|(_, place)| *place).max();
@@ -177,22 +189,21 @@ fn is_job(row: &Row) -> bool {
 
 /// A claimed job, and its place in the order of claiming.
 fn read(row: &Row, worker: WorkerId) -> Result<(Claimed, Place), Fault> {
-    let timeout: Option<i64> = row.try_get(7)?;
     let run_at: i64 = row.try_get(8)?;
     let job = Claimed {
         token: Token {
             job: rows::job_id(row.try_get(0)?),
             attempt: rows::number(row.try_get(1)?),
-            fence: row.try_get::<_, i64>(2)?.cast_unsigned(),
+            fence: rows::fence(row.try_get(2)?),
             worker,
         },
         kind: Arc::from(row.try_get::<_, &str>(3)?),
         queue: Arc::from(row.try_get::<_, &str>(4)?),
         args: Json::from_stored(row.try_get::<_, String>(5)?),
         max_attempts: rows::number(row.try_get(6)?),
-        timeout: timeout.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+        timeout: row.try_get::<_, Option<i64>>(7)?.map(rows::timeout),
         run_at: Timestamp::from_micros(run_at),
-        trace: None,
+        trace: row.try_get::<_, Option<&str>>(11)?.and_then(rows::trace),
     };
     Ok((job, (row.try_get(9)?, run_at, row.try_get(10)?)))
 }
@@ -203,7 +214,9 @@ static SHUT: Statement = Statement {
 };
 
 static FOUND: Statement = Statement {
-    text: "SELECT id, attempt, fence, kind, queue, args, max_attempts, timeout, run_at, priority, seq FROM {s}.jobs
+    text: "SELECT id, attempt, fence, kind, queue, args, max_attempts, timeout, run_at, priority, seq,
+               trace
+           FROM {s}.jobs
            WHERE state = 2 AND worker = $1 AND claim = ANY($2)",
     types: &[Type::UUID, Type::INT8_ARRAY],
 };

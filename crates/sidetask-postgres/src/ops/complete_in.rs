@@ -28,7 +28,7 @@ static LOCK: Statement = Statement {
 };
 
 /// The column of the time.
-const TIME: usize = 12;
+const TIME: usize = 14;
 
 /// Completes a job, where the lifecycle says that this is what follows. What else follows is left undone.
 pub(crate) async fn complete_in(work: &Work<'_>, token: &Token, output: Json) -> Result<(Verdict, News), Fault> {

@@ -1,3 +1,4 @@
+use sidetask_core::Event;
 use tokio_postgres::types::Type;
 
 use crate::database::Work;
@@ -14,6 +15,7 @@ static PAUSE: Statement = Statement {
 pub(crate) async fn pause(work: &Work<'_>, (queue, paused): &(String, bool)) -> Result<((), News), Fault> {
     work.query(&PAUSE, &[queue, paused]).await?;
     let mut news = News::default();
+    work.detail(&mut news, || Event::Paused { queue: queue.as_str().into(), paused: *paused });
     if !paused {
         news.available.insert(queue.as_str().into());
     }

@@ -1,9 +1,11 @@
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use sidetask_core::{Error, ProgressUpdate, State, Token, Verdict};
-use tokio_postgres::types::Type;
+use sidetask_core::{Error, Progress, ProgressUpdate, State, Token, Verdict};
+use tokio_postgres::types::{ToSql, Type};
 
-use crate::database::{Database, Parameters};
+use super::log::{self, forgotten};
+use crate::database::Database;
 use crate::error::Fault;
 use crate::news::News;
 use crate::rows;
@@ -11,43 +13,101 @@ use crate::statement::Statement;
 
 /// Rows are locked in the order of their ids, as everywhere, so that no two wait for each other. Of one job at most one
 /// token is the right one.
+macro_rules! progress {
+    ($reported:literal, $held:literal, $logged:expr) => {
+        concat!(
+            "WITH held AS MATERIALIZED (
+                 SELECT reported.*
+                 FROM {s}.jobs
+                 JOIN unnest($1, $2, $3, $4, $5",
+            $reported,
+            ") WITH ORDINALITY AS reported (id, worker, attempt, fence, progress",
+            $held,
+            ", place)
+                     ON jobs.id = reported.id AND jobs.worker = reported.worker AND jobs.attempt = reported.attempt
+                         AND jobs.fence = reported.fence
+                 WHERE jobs.state = 2
+                 ORDER BY jobs.id FOR UPDATE OF jobs),
+             ",
+            $logged,
+            "kept AS (
+                 UPDATE {s}.jobs SET progress = held.progress FROM held
+                 WHERE jobs.id = held.id AND held.progress IS NOT NULL)
+             SELECT place FROM held"
+        )
+    };
+}
+
 static PROGRESS: Statement = Statement {
-    text: "WITH held AS MATERIALIZED (
-               SELECT jobs.id, reported.progress, reported.place
-               FROM {s}.jobs
-               JOIN unnest($1, $2, $3, $4, $5) WITH ORDINALITY
-                   AS reported (id, worker, attempt, fence, progress, place)
-                   ON jobs.id = reported.id AND jobs.worker = reported.worker AND jobs.attempt = reported.attempt
-                       AND jobs.fence = reported.fence
-               WHERE jobs.state = 2
-               ORDER BY jobs.id FOR UPDATE OF jobs),
-           kept AS (
-               UPDATE {s}.jobs SET progress = held.progress FROM held WHERE jobs.id = held.id RETURNING held.place)
-           SELECT place FROM kept",
+    text: progress!("", "", ""),
     types: &[Type::UUID_ARRAY, Type::UUID_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY, Type::TEXT_ARRAY],
 };
 
+/// The same where some have logged something.
+static PROGRESS_LOGGED: Statement = Statement {
+    text: progress!(
+        ", $6",
+        ", log",
+        concat!(
+            "forgotten AS (DELETE FROM {s}.logs USING held WHERE held.log IS NOT NULL AND ",
+            forgotten!("held.id", "held.attempt"),
+            "),
+             logged AS (
+                 INSERT INTO {s}.logs (job, attempt, text) SELECT id, attempt, log FROM held WHERE log IS NOT NULL
+                 ON CONFLICT (job, attempt) DO UPDATE SET text = excluded.text),
+             "
+        )
+    ),
+    types: &[
+        Type::UUID_ARRAY,
+        Type::UUID_ARRAY,
+        Type::INT8_ARRAY,
+        Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
+        Type::TEXT_ARRAY,
+    ],
+};
+
+/// What one attempt reports. Of several reports the last of each part stays.
+#[derive(Default)]
+struct Report<'a> {
+    progress: Option<&'a Progress>,
+    log: Option<Arc<str>>,
+}
+
 pub(crate) async fn progress(database: &Database, updates: &[ProgressUpdate]) -> Result<Vec<Verdict>, Fault> {
-    // Of several reports of one attempt the last one stays.
-    let last: HashMap<Token, &ProgressUpdate> = updates.iter().map(|update| (update.token, update)).collect();
-    if last.is_empty() {
+    let mut reports: HashMap<Token, Report<'_>> = HashMap::new();
+    for update in updates {
+        let report = reports.entry(update.token).or_default();
+        report.progress = update.progress.as_ref().or(report.progress);
+        report.log = update.log.as_ref().map(log::kept).or(report.log.take());
+    }
+    if reports.is_empty() {
         return Ok(Vec::new());
     }
-    let (mut tokens, mut ids, mut workers, mut attempts, mut fences, mut texts) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (token, update) in last {
-        let text = serde_json::to_string(&update.progress)
-            .map_err(|error| Error::storage("cannot write progress as JSON", error))?;
+    let (mut tokens, mut ids, mut workers, mut attempts, mut fences, mut texts, mut logs) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (token, report) in reports {
+        let text = report.progress.map(serde_json::to_string).transpose();
+        texts.push(text.map_err(|error| Error::storage("cannot write progress as JSON", error))?);
         tokens.push(token);
         ids.push(rows::job_uuid(&token.job));
         workers.push(rows::worker_uuid(&token.worker));
         attempts.push(i64::from(token.attempt));
         fences.push(token.fence.cast_signed());
-        texts.push(text);
+        logs.push(report.log);
     }
-    let values: Parameters<'_> = &[&ids, &workers, &attempts, &fences, &texts];
+    let logs: Vec<Option<&str>> = logs.iter().map(Option::as_deref).collect();
+    let mut values: Vec<&(dyn ToSql + Sync)> = vec![&ids, &workers, &attempts, &fences, &texts];
+    let statement = match logs.iter().any(Option::is_some) {
+        true => {
+            values.push(&logs);
+            &PROGRESS_LOGGED
+        }
+        false => &PROGRESS,
+    };
     let mut held: HashSet<&Token> = HashSet::new();
-    for row in database.query(&PROGRESS, values).await? {
+    for row in database.query(statement, &values).await? {
         let place: i64 = row.try_get(0)?;
         held.extend(usize::try_from(place - 1).ok().and_then(|place| tokens.get(place)));
     }

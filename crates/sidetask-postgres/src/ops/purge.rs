@@ -12,7 +12,7 @@ use crate::error::Fault;
 use crate::rows;
 use crate::statement::Statement;
 
-/// What another purges at the same time, or brings back, is left to it. The names go with the jobs.
+/// What another purges at the same time, or brings back, is left to it. The names and logs go with the jobs.
 static PURGE: Statement = Statement {
     text: "WITH old AS MATERIALIZED (
                SELECT id FROM {s}.history
@@ -27,6 +27,7 @@ static PURGE: Statement = Statement {
            forgotten AS (
                DELETE FROM {s}.names USING purged
                WHERE purged.named AND names.kind = '' AND names.key = purged.id::text AND names.id = purged.id),
+           unlogged AS (DELETE FROM {s}.logs USING purged WHERE logs.job = purged.id),
            tally AS (
                INSERT INTO {s}.tallies
                SELECT queue, 0, 0, 0, 0, -count(*) FILTER (WHERE $2 = 4), -count(*) FILTER (WHERE $2 = 5),

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use sidetask_core::Rescued;
 use sidetask_core::lifecycle::Outcome;
+use sidetask_core::{Event, Rescued};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -105,7 +105,9 @@ async fn take_back(work: &Work<'_>, limit: usize) -> Result<(Vec<Rescued>, News)
                 continue;
             }
             if let Some(state) = settlement.end(job, &Outcome::Expired, Duration::ZERO, now) {
-                rescued.push(Rescued { id: job.id, state, worker: job.worker });
+                let (id, worker) = (job.id, job.worker);
+                work.detail(&mut news, || Event::Rescued { id, state, worker });
+                rescued.push(Rescued { id, state, worker });
             }
         }
         settlement.write(work, now, &mut news).await?;

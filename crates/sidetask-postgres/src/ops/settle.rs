@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Outcome, Policy, Standing, Transition};
-use sidetask_core::{AttemptError, JobId, Lane, State, Timestamp, Token, WorkerId};
+use sidetask_core::{Activity, AttemptError, Event, JobId, Lane, State, Timestamp, Token, WorkerId};
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
@@ -27,21 +27,25 @@ pub(crate) struct Held {
     pub(crate) lane: Option<Lane>,
     /// Whether its lane has not let it in.
     pub(crate) is_held: bool,
-    fence: u64,
+    pub(crate) fence: u64,
+    run_at: Timestamp,
+    attempted_at: Option<Timestamp>,
     errors: Option<String>,
 }
 
 /// The columns that [`Held::read`] reads, of `{s}.jobs`.
 macro_rules! held {
     () => {
-        "id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors, lane, lane_width, held"
+        "id, queue, state, attempt, cancel_requested, max_attempts, worker, fence, errors, lane, lane_width, held,
+         run_at, attempted_at"
     };
 }
 
 /// The same of `{s}.history`.
 macro_rules! held_no_more {
     () => {
-        "id, queue, state, attempt, cancel_requested, max_attempts, NULL::uuid, fence, errors, lane, lane_width, false"
+        "id, queue, state, attempt, cancel_requested, max_attempts, NULL::uuid, fence, errors, lane, lane_width, false,
+         run_at, attempted_at"
     };
 }
 
@@ -59,10 +63,12 @@ impl Held {
             },
             max_attempts: rows::number(row.try_get(5)?),
             worker: row.try_get::<_, Option<Uuid>>(6)?.map(rows::worker_id),
-            fence: row.try_get::<_, i64>(7)?.unsigned_abs(),
+            fence: rows::fence(row.try_get(7)?),
             errors: row.try_get(8)?,
             lane: rows::lane(row.try_get(9)?, row.try_get(10)?),
             is_held: row.try_get(11)?,
+            run_at: Timestamp::from_micros(row.try_get(12)?),
+            attempted_at: row.try_get::<_, Option<i64>>(13)?.map(Timestamp::from_micros),
         })
     }
 
@@ -87,6 +93,7 @@ impl Held {
 #[derive(Default)]
 pub(crate) struct Settlement {
     moves: Vec<Move>,
+    tallies: Tallies,
 }
 
 struct Move {
@@ -99,6 +106,8 @@ struct Move {
     run_at: Option<Timestamp>,
     errors: Option<String>,
     output: Option<String>,
+    /// Whether it waits again since its attempt was reported.
+    is_returned: bool,
 }
 
 impl Settlement {
@@ -114,8 +123,12 @@ impl Settlement {
             Outcome::Completed(output) if next.keeps_output => Some(output.as_str().to_owned()),
             _ => None,
         };
+        let mut activity = Activity::empty(now, held.queue.clone());
+        activity.count(outcome, next.state, held.run_at, held.attempted_at.unwrap_or(now), now);
+        self.tallies.ended(&activity);
+        let is_returned = *outcome != Outcome::Expired && !next.state.is_final();
         let moved = Move::new(held, next.state);
-        self.moves.push(Move { attempt: next.attempt, run_at: next.run_at, errors, output, ..moved });
+        self.moves.push(Move { attempt: next.attempt, run_at: next.run_at, errors, output, is_returned, ..moved });
         Some(next.state)
     }
 
@@ -126,10 +139,13 @@ impl Settlement {
 
     /// Writes it all, and lets others into the lanes of what ended.
     pub(crate) async fn write(self, work: &Work<'_>, now: Timestamp, news: &mut News) -> Result<(), Fault> {
-        let mut tallies = Tallies::default();
+        let mut tallies = self.tallies;
         for moved in &self.moves {
             news.moved(moved.id, &moved.queue, moved.to);
             tallies.moved(&moved.queue, moved.from, moved.to);
+            if moved.is_returned {
+                work.detail(news, || Event::Returned { id: moved.id, state: moved.to });
+            }
         }
         let (ended, going_on): (Vec<&Move>, Vec<&Move>) = self.moves.iter().partition(|moved| moved.to.is_final());
         for (statement, moves) in [(&KEEP, &going_on), (&END, &ended)] {
@@ -155,6 +171,7 @@ impl Move {
             run_at: None,
             errors: None,
             output: None,
+            is_returned: false,
         }
     }
 }
@@ -201,10 +218,11 @@ static END: Statement = Statement {
                WHERE jobs.id = moved.id
                RETURNING seq, jobs.run_at, created_at, attempted_at, $1, timeout, fence, moved.attempt, max_attempts,
                    lane_width, jobs.id, moved.state, priority, cancel_requested, named, queue, kind, key, lane, progress,
-                   coalesce(moved.errors, jobs.errors), args, coalesce(moved.output, jobs.output))
+                   coalesce(moved.errors, jobs.errors), args, coalesce(moved.output, jobs.output), trace)
            INSERT INTO {s}.history
                (seq, run_at, created_at, attempted_at, finished_at, timeout, fence, attempt, max_attempts, lane_width, id,
-                state, priority, cancel_requested, named, queue, kind, key, lane, progress, errors, args, output)
+                state, priority, cancel_requested, named, queue, kind, key, lane, progress, errors, args, output,
+                trace)
            SELECT * FROM moved",
     types: MOVES,
 };

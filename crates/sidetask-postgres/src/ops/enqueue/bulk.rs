@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sidetask_core::{Enqueued, JobId, NewJob};
 use tokio_postgres::types::Type;
 
-use super::columns::due;
+use super::columns::{due, trace};
 use super::tell::Stored;
 use crate::database::{Parameters, Work};
 use crate::error::Fault;
@@ -27,7 +27,8 @@ pub(super) async fn enqueue(inner: &Arc<Inner>, jobs: Vec<NewJob>) -> Result<Vec
 }
 
 static COPY: Statement = Statement {
-    text: "COPY {s}.jobs (id, state, priority, run_at, max_attempts, timeout, created_at, queue, kind, args)
+    text: "COPY {s}.jobs (id, state, priority, run_at, max_attempts, timeout, created_at, queue, kind, args,
+               trace)
            FROM STDIN BINARY",
     types: &[
         Type::UUID,
@@ -37,6 +38,7 @@ static COPY: Statement = Statement {
         Type::INT8,
         Type::INT8,
         Type::INT8,
+        Type::TEXT,
         Type::TEXT,
         Type::TEXT,
         Type::TEXT,
@@ -52,7 +54,7 @@ static TALLY: Statement = Statement {
 async fn copy(work: &Work<'_>, call: &Call<'_>) -> Result<(Vec<Enqueued>, News), Fault> {
     let now = work.time().await?.as_micros();
     let mut sums: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
-    let mut stored = Stored::default();
+    let mut stored = Stored::new(work.announcer());
     let mut writer = std::pin::pin!(work.copy_in(&COPY).await?);
     for (job, id) in call.jobs.iter().zip(&call.ids) {
         let (at, wait) = due(job);
@@ -61,13 +63,15 @@ async fn copy(work: &Work<'_>, call: &Call<'_>) -> Result<(Vec<Enqueued>, News),
         let sum = sums.entry(&job.queue).or_default();
         *(if is_scheduled { &mut sum.0 } else { &mut sum.1 }) += 1;
         stored.add(&job.queue, is_scheduled, (!is_scheduled).then_some((job.priority, due)));
+        stored.step(*id, job, is_scheduled);
         let state = i16::from(!is_scheduled);
         let write = async {
             let (id, max_attempts, timeout) =
                 (rows::job_uuid(id), i64::from(job.max_attempts), job.timeout.map(rows::micros));
             let (queue, kind, args): (&str, &str, &str) = (&job.queue, &job.kind, job.args.as_str());
+            let trace = trace(job);
             let row: Parameters<'_> =
-                &[&id, &state, &job.priority, &due, &max_attempts, &timeout, &now, &queue, &kind, &args];
+                &[&id, &state, &job.priority, &due, &max_attempts, &timeout, &now, &queue, &kind, &args, &trace];
             Ok(writer.as_mut().write(row).await?)
         };
         work.within(write).await?;

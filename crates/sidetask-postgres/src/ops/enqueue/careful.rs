@@ -65,10 +65,8 @@ async fn store_run(work: &Work<'_>, inner: &Inner, jobs: &[&NewJob], news: &mut 
     let held = held(work, jobs).await?;
     let values = Values::of(inner, jobs, held);
     let found = work.query(&named::INSERT, &values.parameters()).await?;
-    let mut stored = Stored::default();
-    let answers: Result<Vec<Option<Enqueued>>, Fault> =
-        found.iter().zip(&values.ids).map(|(row, id)| named::read(row, *id, &mut stored)).collect();
-    let answers = answers?;
+    let mut stored = Stored::new(work.announcer());
+    let answers = values.read(&found, jobs, &mut stored)?;
     let wanted = named::count_of_new(jobs, &answers);
     let written = found.first().map_or(Ok(0), |row| row.try_get::<_, i64>(6))?;
     let answers: Option<Vec<Enqueued>> = answers.into_iter().collect();

@@ -16,6 +16,7 @@ pub(super) struct Columns<'a> {
     queues: Vec<&'a str>,
     kinds: Vec<&'a str>,
     args: Vec<&'a str>,
+    traces: Vec<Option<String>>,
 }
 
 /// The arrays of [`Columns`] as rows, with the time at which each is due.
@@ -24,10 +25,10 @@ macro_rules! job {
         concat!(
             "(SELECT *, coalesce(at, CASE WHEN wait > 9223372036854775807 - {now} THEN 9223372036854775807
                  ELSE {now} + wait END) AS due
-             FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10",
+             FROM unnest($2, $3, $4, $5, $6, $7, $8, $9, $10, $11",
             $more_values,
             ") WITH ORDINALITY
-                 AS job (id, priority, at, wait, max_attempts, timeout, queue, kind, args",
+                 AS job (id, priority, at, wait, max_attempts, timeout, queue, kind, args, trace",
             $more_names,
             ", place)) AS job"
         )
@@ -49,10 +50,11 @@ impl<'a> Columns<'a> {
             queues: jobs.iter().map(|job| &*job.queue).collect(),
             kinds: jobs.iter().map(|job| &*job.kind).collect(),
             args: jobs.iter().map(|job| job.args.as_str()).collect(),
+            traces: jobs.iter().map(|job| trace(job)).collect(),
         }
     }
 
-    pub(super) fn values(&self) -> [&(dyn ToSql + Sync); 9] {
+    pub(super) fn values(&self) -> [&(dyn ToSql + Sync); 10] {
         [
             &self.ids,
             &self.priorities,
@@ -63,8 +65,14 @@ impl<'a> Columns<'a> {
             &self.queues,
             &self.kinds,
             &self.args,
+            &self.traces,
         ]
     }
+}
+
+/// The span that a job is enqueued in, as it is stored.
+pub(super) fn trace(job: &NewJob) -> Option<String> {
+    job.trace.as_ref().map(ToString::to_string)
 }
 
 /// When a job is due: at a time, or after so many microseconds.

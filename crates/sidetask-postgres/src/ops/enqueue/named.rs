@@ -42,7 +42,7 @@ pub(super) static INSERT: Statement = Statement {
                          (SELECT id FROM {s}.names WHERE names.kind = job.kind AND names.key = job.key) END) AS found,
                  CASE WHEN held OR due > {now} THEN 0 ELSE 1 END AS state
              FROM ",
-        job!(", $11, $12, $13, $14, $15", ", given, key, lane, lane_width, held"),
+        job!(", $12, $13, $14, $15, $16", ", given, key, lane, lane_width, held"),
         "),
          named AS (
              INSERT INTO {s}.names (kind, key, id)
@@ -56,9 +56,9 @@ pub(super) static INSERT: Statement = Statement {
          stored AS (
              INSERT INTO {s}.jobs
                  (id, state, priority, run_at, max_attempts, queue, kind, timeout, created_at, args, named, key, lane,
-                  lane_width, held)
+                  lane_width, held, trace)
              SELECT id, state, priority, due, max_attempts, queue, kind, timeout, {now}, args, given, key, lane,
-                 lane_width, held
+                 lane_width, held, trace
              FROM known WHERE found IS NULL AND (NOT named OR (id IN (SELECT id FROM named)) IS TRUE)
              ORDER BY place
              RETURNING id, queue, state),
@@ -78,6 +78,7 @@ pub(super) static INSERT: Statement = Statement {
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
         Type::INT8_ARRAY,
+        Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
         Type::TEXT_ARRAY,
@@ -123,10 +124,21 @@ impl<'a> Values<'a> {
         values.extend(more);
         values
     }
+
+    /// What became of the jobs. `None`: another stored it meanwhile; ask again.
+    pub(super) fn read<'b>(
+        &self,
+        found: &'b [Row],
+        jobs: &[&NewJob],
+        stored: &mut Stored<'b>,
+    ) -> Result<Vec<Option<Enqueued>>, Fault> {
+        let each = found.iter().zip(&self.ids).zip(jobs);
+        each.map(|((row, id), job)| read(row, *id, job, stored)).collect()
+    }
 }
 
-/// What became of a job, and where it waits if it is new. `None`: another stored it meanwhile; ask again.
-pub(super) fn read<'a>(row: &'a Row, id: JobId, stored: &mut Stored<'a>) -> Result<Option<Enqueued>, Fault> {
+/// What became of a job, and where it waits if it is new.
+fn read<'a>(row: &'a Row, id: JobId, job: &NewJob, stored: &mut Stored<'a>) -> Result<Option<Enqueued>, Fault> {
     if let Some(found) = row.try_get(0)? {
         return Ok(Some(Enqueued { id: rows::job_id(found), existed: true }));
     }
@@ -136,6 +148,7 @@ pub(super) fn read<'a>(row: &'a Row, id: JobId, stored: &mut Stored<'a>) -> Resu
     let is_scheduled = row.try_get(3)?;
     let available = if is_scheduled { None } else { Some((row.try_get(4)?, row.try_get(5)?)) };
     stored.add(row.try_get(2)?, is_scheduled, available);
+    stored.step(id, job, is_scheduled);
     Ok(Some(Enqueued { id, existed: false }))
 }
 
@@ -144,9 +157,8 @@ pub(super) async fn store(inner: &Inner, jobs: &[&NewJob]) -> Result<Vec<Option<
     let values = Values::of(inner, jobs, vec![false; jobs.len()]);
     let found = inner.naming.query(&inner.database, &INSERT, &values.parameters()).await?;
     let found: Vec<Row> = found.into_iter().map(Row::from).collect();
-    let mut stored = Stored::default();
-    let answers: Result<Vec<_>, Fault> =
-        found.iter().zip(&values.ids).map(|(row, id)| read(row, *id, &mut stored)).collect();
+    let mut stored = Stored::new(&inner.database.announcer);
+    let answers = values.read(&found, jobs, &mut stored);
     stored.tell(inner);
     answers
 }
