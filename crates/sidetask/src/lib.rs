@@ -40,6 +40,9 @@
 //! Feature `sqlite`, on by default, adds `sqlite:` stores and the module `sqlite`. Feature `postgres` adds `postgres:`
 //! stores and the module `postgres`, feature `sqlx` to that the transactions of sqlx. Without both there is `memory:`.
 //! Feature `cron` adds schedules by cron expressions in time zones.
+//!
+//! Feature `metrics` adds counters, histograms and gauges and the module `metrics`, feature `otel` traces from attempts to
+//! where their jobs were enqueued and the module `trace`.
 
 mod blocking;
 mod cancel_on_drop;
@@ -47,6 +50,7 @@ mod client;
 mod connect;
 mod executor;
 pub mod memory;
+mod observe;
 mod panics;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -68,6 +72,10 @@ pub use client::{
 pub use connect::connect;
 pub use executor::{Executor, ExecutorBuilder};
 pub use memory::MemoryStore;
+#[cfg(feature = "metrics")]
+pub use observe::metrics;
+#[cfg(feature = "otel")]
+pub use observe::trace;
 pub use runner::{Prepared, Refused, Runner, RunnerBuilder, RunnerReport, RunnerStats, TaskFailure, UnfinishedTask};
 pub use schedule::{Missed, Schedule};
 pub use scheme::{Opening, Scheme};

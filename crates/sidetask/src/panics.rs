@@ -6,6 +6,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+mod origin;
+
+pub(crate) use origin::listen;
+use origin::{Origin, Watching};
+
 /// What a panic said.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     if let Some(text) = payload.downcast_ref::<&'static str>() {
@@ -17,11 +22,52 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     }
 }
 
-pub(crate) type Panic = Box<dyn Any + Send>;
+/// A panic that was caught.
+#[derive(Debug)]
+pub(crate) struct Panic {
+    payload: Box<dyn Any + Send>,
+    origin: Option<Box<Origin>>,
+}
+
+impl Panic {
+    /// What it said.
+    pub(crate) fn message(&self) -> &str {
+        message(&*self.payload)
+    }
+
+    /// What it said and, in brackets, the file and line; where `RUST_BACKTRACE` asks for it, then a line
+    /// [`BACKTRACE`] and the frames.
+    pub(crate) fn in_full(&self) -> String {
+        let mut text = self.message().to_owned();
+        let Some(origin) = &self.origin else { return text };
+        let frames = origin.frames();
+        if frames.is_some() {
+            text.truncate(text.floor_char_boundary(MESSAGE_BYTES));
+        }
+        text.extend([" (", &origin.place, ")"]);
+        if let Some(frames) = frames {
+            text.extend(["\n", BACKTRACE, "\n", &frames]);
+        }
+        text
+    }
+}
+
+/// How much of what a panic said is kept beside its backtrace, in bytes.
+const MESSAGE_BYTES: usize = 1024;
+
+/// What stands between an error and the backtrace that is kept with it.
+pub(crate) const BACKTRACE: &str = "stack backtrace:";
+
+/// An attempt's error without its backtrace.
+pub(crate) fn without_backtrace(error: &str) -> &str {
+    let at = error.match_indices(BACKTRACE).map(|(at, _)| at).find(|at| error[..*at].ends_with('\n'));
+    at.map_or(error, |at| &error[..at - 1])
+}
 
 /// Calls `f`, and answers with its panic where it does.
 pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panic> {
-    catch_unwind(AssertUnwindSafe(f))
+    let _watching = Watching::begin();
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Panic { payload, origin: Watching::origin() })
 }
 
 /// Polls a future and makes its panic an error: what the panic said. The future is dropped as soon as it ends, so that
@@ -55,7 +101,7 @@ impl<T> Future for Catch<'_, T> {
                 self.0 = Some(future);
                 Poll::Pending
             }
-            Err(payload) => Poll::Ready(Err(message(&*payload).to_owned())),
+            Err(panic) => Poll::Ready(Err(panic.message().to_owned())),
         }
     }
 }

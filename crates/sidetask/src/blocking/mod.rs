@@ -16,7 +16,7 @@ mod threads;
 pub use bridge::{Blocking, blocking, blocking_with_token};
 pub use builder::BlockingPoolBuilder;
 pub use stats::PoolStats;
-pub(crate) use submitted::Submitted;
+pub(crate) use submitted::{Lost, Submitted};
 pub(crate) use threads::Function;
 use threads::Threads;
 

@@ -1,15 +1,13 @@
-use std::any::Any;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::thread;
 
 use sidetask_core::Error;
 use tokio::sync::oneshot;
 
 use super::BlockingPool;
-use crate::panics;
+use crate::panics::{Panic, catch};
 
 /// A function that a pool accepted: awaits what it returned. Dropping it withdraws the function.
 #[derive(Debug)]
@@ -17,14 +15,14 @@ pub(crate) struct Submitted<T> {
     // Keeps the pool's threads for as long as somebody waits for one of them.
     pool: BlockingPool,
     number: u64,
-    result: oneshot::Receiver<thread::Result<T>>,
+    result: oneshot::Receiver<Result<T, Panic>>,
     ended: bool,
 }
 
 /// Why a function returned nothing.
 #[derive(Debug)]
 pub(crate) enum Lost {
-    Panicked(Box<dyn Any + Send>),
+    Panicked(Panic),
     /// The system gave no thread, after the function was accepted.
     Refused(Error),
 }
@@ -33,7 +31,7 @@ impl Lost {
     /// The error of the function of this name.
     pub(crate) fn of(self, name: &str) -> Error {
         match self {
-            Self::Panicked(payload) => Error::panicked(name, panics::message(&*payload)),
+            Self::Panicked(panic) => Error::panicked(name, panic.message()),
             Self::Refused(error) => error,
         }
     }
@@ -43,7 +41,7 @@ impl<T: Send + 'static> Submitted<T> {
     pub(super) fn to(pool: BlockingPool, f: impl FnOnce() -> T + Send + 'static) -> Result<Self, Error> {
         let (sender, result) = oneshot::channel();
         let number = pool.0.push(Box::new(move || {
-            let ended = catch_unwind(AssertUnwindSafe(f));
+            let ended = catch(f);
             let panicked = ended.is_err();
             // Nobody may wait any more; the result is dropped then.
             let _ = sender.send(ended);

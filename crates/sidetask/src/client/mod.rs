@@ -10,7 +10,12 @@ use sidetask_core::{
     Call, Change, Clock, Dispatch, Enqueued, Error, Filter, IdSource, JobId, JobRecord, NewJob, Page, Purge, Registry,
     State, Stats, Store,
 };
+use tracing::Instrument as _;
 
+use crate::observe::counting::Arrivals;
+use crate::observe::spans;
+#[cfg(feature = "otel")]
+use crate::observe::trace;
 use crate::worker::WorkerBuilder;
 
 mod backend;
@@ -35,7 +40,7 @@ pub use job::Job;
 pub use progress::ProgressStream;
 
 /// The `#[task]` functions of this program, against which calls by kind are checked.
-static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
+pub(crate) static DISCOVERED: LazyLock<Registry> = LazyLock::new(|| {
     let mut registry = Registry::discovered();
     if let Err(error) = registry.check() {
         tracing::error!(%error, "the tasks of this program cannot be used together: no worker will start");
@@ -133,7 +138,7 @@ impl Client {
     /// the store's or service's own.
     pub async fn enqueue<T>(&self, call: Call<T>) -> Result<Job<T>, Error> {
         let new = self.new_job(call)?;
-        match self.0.backend.enqueue(vec![new]).await?.pop() {
+        match self.send(vec![new]).await?.pop() {
             Some(enqueued) => Ok(self.job_of(enqueued?)),
             None => Err(unanswered()),
         }
@@ -175,7 +180,7 @@ impl Client {
     /// sent, the first that was not accepted; its text says how many were.
     pub async fn enqueue_many<T>(&self, calls: impl IntoIterator<Item = Call<T>>) -> Result<Vec<Job<T>>, Error> {
         let new: Vec<NewJob> = calls.into_iter().map(|call| self.new_job(call)).collect::<Result<_, _>>()?;
-        let enqueued = self.0.backend.enqueue(new).await?;
+        let enqueued = self.send(new).await?;
         let (all, refused) = (enqueued.len(), enqueued.iter().filter(|enqueued| enqueued.is_err()).count());
         let jobs = enqueued.into_iter().map(|enqueued| Ok(self.job_of(enqueued?)));
         jobs.collect::<Result<_, Error>>().map_err(|error| error.of_many(refused, all))
@@ -191,7 +196,7 @@ impl Client {
             answers.push(self.new_job(call).map(|job| new.push(job)));
         }
         let count = new.len();
-        let mut enqueued = match self.0.backend.enqueue(new).await {
+        let mut enqueued = match self.send(new).await {
             Ok(enqueued) => enqueued,
             Err(error) => error.repeated(count).into_iter().map(Err).collect(),
         }
@@ -205,6 +210,18 @@ impl Client {
 
     fn new_job<T>(&self, call: Call<T>) -> Result<NewJob, Error> {
         new_job(call, self.0.max_args_bytes)
+    }
+
+    /// Stores all or none; sends each by itself. As many answers as jobs.
+    #[cfg_attr(not(feature = "otel"), expect(unused_mut, reason = "only a trace changes them"))]
+    async fn send(&self, mut jobs: Vec<NewJob>) -> Result<Vec<Result<Enqueued, Error>>, Error> {
+        let span = spans::enqueue(&jobs);
+        #[cfg(feature = "otel")]
+        span.in_scope(|| trace::stamp(&mut jobs));
+        let arrivals = Arrivals::of(&jobs);
+        let answers = self.0.backend.enqueue(jobs).instrument(span).await?;
+        arrivals.stored(&answers);
+        Ok(answers)
     }
 
     fn job_of<T>(&self, stored: Enqueued) -> Job<T> {

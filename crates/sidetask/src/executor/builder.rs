@@ -3,7 +3,8 @@ use std::sync::Arc;
 use sidetask_core::{Clock, Error, Registry, StateMap, SystemClock};
 
 use super::{Executor, Inner};
-use crate::BlockingPool;
+use crate::observe::counting;
+use crate::{BlockingPool, panics};
 
 /// Settings of an [`Executor`].
 #[derive(Debug)]
@@ -66,6 +67,8 @@ impl ExecutorBuilder {
         }
         registry.check()?;
         registry.iter().try_for_each(|definition| definition.check_states(&states))?;
+        panics::listen();
+        counting::know(&registry);
         Ok(Executor(Arc::new(Inner {
             registry,
             states,

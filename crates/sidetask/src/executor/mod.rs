@@ -11,9 +11,10 @@ use sidetask_core::{
 };
 use tokio::runtime::Handle;
 
+use crate::BlockingPool;
+use crate::blocking::Lost;
 use crate::panics::{Caught, Panic, catch};
 use crate::stall::{Subject, Watched};
-use crate::{BlockingPool, panics};
 
 mod builder;
 
@@ -160,7 +161,13 @@ impl Executor {
                     let _occupied = occupy();
                     f()
                 };
-                self.within(limit, pool.run_named(Arc::clone(kind), function)).await
+                let called = async {
+                    pool.submit(function)?.await.map_err(|lost| match lost {
+                        Lost::Panicked(panic) => panicked(kind, &panic),
+                        Lost::Refused(error) => error,
+                    })
+                };
+                self.within(limit, called).await
             }
             _ => Some(Ok(Err(TaskError::new("this executor does not know how to run this sort of task")))),
         };
@@ -240,5 +247,5 @@ fn failed(error: &TaskError) -> Outcome {
 }
 
 fn panicked(kind: &str, panic: &Panic) -> Error {
-    Error::panicked(kind, panics::message(&**panic))
+    Error::panicked(kind, &panic.in_full())
 }

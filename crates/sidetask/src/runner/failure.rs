@@ -5,7 +5,7 @@ use sidetask_core::Error;
 
 use super::builder::OnError;
 use crate::TasksError;
-use crate::panics::{self, catch};
+use crate::panics::catch;
 
 /// A task that failed where nobody waited for it. Displayed, it is one line with the cause.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +60,7 @@ impl<'a> TaskFailure<'a> {
         if let Some(on_error) = on_error
             && let Err(panic) = catch(|| on_error(self))
         {
-            let panic = panics::message(&*panic);
+            let panic = panic.message();
             let _ = catch(|| tracing::error!(task = name, origin, panic, "the callback for failures panicked"));
         }
     }

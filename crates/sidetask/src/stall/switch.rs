@@ -9,7 +9,7 @@ use sidetask_core::Error;
 
 use super::slot::Subject;
 use super::{Detector, Stall, environment};
-use crate::panics::{self, catch};
+use crate::panics::catch;
 
 /// In nanoseconds: [`UNREAD`], [`OFF`], or how long a poll may take.
 static THRESHOLD: AtomicU64 = AtomicU64::new(UNREAD);
@@ -108,6 +108,6 @@ pub(super) fn report(subject: &Subject, lasted: Duration, is_over: bool) {
     let called = catch(|| on_stall(&stall));
     CALLS.set(false);
     if let Err(panic) = called {
-        tracing::warn!(panic = panics::message(&*panic), "the callback for stalls panicked");
+        tracing::warn!(panic = panic.message(), "the callback for stalls panicked");
     }
 }

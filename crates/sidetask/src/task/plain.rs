@@ -13,7 +13,7 @@ use super::attempts::{after, error_of};
 use super::body::{Attempt, BoxFuture, Ended, Plain, PlainEnd, runs_once};
 use super::label::Label;
 use super::lent::Lent;
-use crate::panics::{self, Panic, catch};
+use crate::panics::{Panic, catch};
 use crate::stall::{Subject, Watched};
 
 impl<T: Send + 'static> Task<T> {
@@ -90,7 +90,7 @@ pub(super) fn function<T>(
 }
 
 fn panicked(panic: &Panic, label: &Label) -> Ended {
-    Ended::Broken(Error::panicked(&label.to_string(), panics::message(&**panic)))
+    Ended::Broken(Error::panicked(&label.to_string(), panic.message()))
 }
 
 /// It is the only attempt, unless it asks to run later.

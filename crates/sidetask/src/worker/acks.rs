@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Backoff, Finish, Verdict};
 use tokio::sync::mpsc;
 
 use super::shared::{Report, Shared};
+use crate::observe::counting::{self, Sample};
+use crate::panics;
 
 /// The most reports in one request.
 const BATCH: usize = 1024;
@@ -31,6 +34,7 @@ async fn write(shared: &Shared, batch: &[Report]) {
         let finishes = batch.iter().map(|report| report.finish.clone()).collect();
         match shared.store.finish(finishes).await {
             Ok(verdicts) => {
+                counting::finished(batch.iter().zip(&verdicts).map(counted));
                 batch.iter().zip(verdicts).for_each(|(report, verdict)| heard(report, verdict));
                 return;
             }
@@ -43,14 +47,18 @@ async fn write(shared: &Shared, batch: &[Report]) {
     }
 }
 
+fn counted<'a>((report, verdict): (&'a Report, &Verdict)) -> (&'a Sample, &'a Outcome, Verdict, bool) {
+    (&report.sample, &report.finish.outcome, *verdict, report.in_transaction)
+}
+
 fn heard(report: &Report, verdict: Verdict) {
-    let Report { finish: Finish { token, outcome, .. }, in_transaction } = report;
+    let Report { finish: Finish { token, outcome, .. }, in_transaction, .. } = report;
     let (job, attempt) = (token.job, token.attempt);
     match (verdict, in_transaction) {
         (Verdict::LeaseLost, false) => tracing::warn!(%job, attempt, "the lease was lost: the result is dropped"),
         (Verdict::LeaseLost, true) => tracing::debug!(%job, attempt, "the job ended with its transaction"),
         (Verdict::Accepted(_), true) => {
-            tracing::warn!(%job, attempt, error = outcome.error(), "the attempt failed");
+            tracing::warn!(%job, attempt, error = outcome.error().map(panics::without_backtrace), "the attempt failed");
         }
         (Verdict::Accepted(_), false) => {}
     }

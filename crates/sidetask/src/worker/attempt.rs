@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{CancelToken, Claimed, Context, Definition};
+use sidetask_core::{CancelToken, Claimed, Context, Definition, Finish};
 use tracing::Instrument as _;
 
 use super::limited::{admitted, heed};
 use super::queues::Place;
 use super::running::Attempt;
-use super::shared::Shared;
+use super::shared::{Report, Shared};
+use crate::observe::counting::Sample;
+use crate::observe::spans;
 use crate::panics::{self, catch};
 
 /// About how long a job waits that this worker does not know after all.
@@ -18,29 +20,31 @@ const SOON: Duration = Duration::from_secs(1);
 
 /// Begins an attempt, in a task of its own.
 pub(super) fn begin(shared: &Arc<Shared>, job: Claimed, place: Place) {
-    let token = job.token;
+    let (token, sample) = (job.token, Sample::of(&job));
     let started = shared.running.start(token, || {
         let (kind, queue) = (Arc::clone(&job.kind), place.queue);
         let (cancel, store) = (CancelToken::new(), Arc::clone(&shared.store));
         let context = Context::of_job(token, Arc::clone(&kind), job.max_attempts, cancel, store);
-        let span = tracing::info_span!("job", id = %token.job, kind = %kind, attempt = token.attempt);
-        let attempt = attempt(Arc::clone(shared), job, context.clone(), place);
+        let span = spans::attempt(&job);
+        let attempt = attempt(Arc::clone(shared), job, context.clone(), sample.clone(), place);
         let handle = tokio::spawn(attempt.instrument(span));
-        Attempt { token, kind, queue, context, handle }
+        Attempt { token, kind, queue, context, sample: sample.clone(), handle }
     });
     if !started {
-        shared.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO, false);
+        shared.report(Report::release(token, sample));
     }
 }
 
-async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, place: Place) {
+async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, mut sample: Sample, place: Place) {
     let definition = shared.executor.find(&job.kind).cloned();
     let mut place = Some(place);
     let (outcome, retry_in) = match definition {
         Some(definition) => {
             let outcome = match admitted(&shared, &definition, &job, context.cancel_token(), place.as_ref()).await {
                 Ok(limiter) => {
+                    sample.begins(&job, &*shared.clock);
                     let outcome = run(&shared, &definition, &job, &context, &mut place).await;
+                    sample.ends(&*shared.clock);
                     if let Some(limiter) = limiter {
                         heed(&shared, &limiter, &outcome);
                     }
@@ -60,10 +64,12 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, place: Pla
     if let Some(error) = outcome.error()
         && !in_transaction
     {
-        tracing::warn!(error, "the attempt failed");
+        spans::ended(&outcome);
+        tracing::warn!(error = panics::without_backtrace(error), "the attempt failed");
     }
     if shared.running.end(&job.token) {
-        shared.report(job.token, outcome, retry_in, in_transaction);
+        let finish = Finish { token: job.token, outcome, retry_in, log: None };
+        shared.report(Report { finish, in_transaction, sample });
     }
     // After the report, so that the store has it before it is asked for the next job.
     drop(place);
@@ -103,7 +109,7 @@ fn told(outcome: Outcome, context: &Context) -> Outcome {
 fn retry_in(shared: &Shared, definition: &Definition, attempt: u32) -> Duration {
     let mut random = shared.random();
     catch(|| definition.options().backoff.wait(attempt, &mut random)).unwrap_or_else(|panic| {
-        tracing::warn!(panic = panics::message(&*panic), "the backoff panicked: the default is used");
+        tracing::warn!(panic = panic.message(), "the backoff panicked: the default is used");
         sidetask_core::Backoff::default().wait(attempt, &mut random)
     })
 }

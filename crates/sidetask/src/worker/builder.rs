@@ -13,6 +13,7 @@ use super::running::Running;
 use super::scheduler::Periodic;
 use super::session::live;
 use super::shared::Shared;
+use crate::observe::counting;
 use crate::schedule::{self, Schedule};
 use crate::{BlockingPool, Executor, ExecutorBuilder, rate};
 
@@ -254,6 +255,7 @@ impl WorkerBuilder {
 
         settings.max_unconfirmed =
             queues.iter().map(|(_, concurrency)| concurrency.saturating_mul(4)).sum::<usize>() + 64;
+        counting::describe();
         let ids = IdSource::new();
         let (reports, to_store) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::attempt;
 use super::queues::{Place, Taken};
 use super::shared::Shared;
+use crate::observe::counting::claiming;
 
 /// Why claiming ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,7 @@ pub(super) async fn receive(shared: Arc<Shared>, mut handed: mpsc::UnboundedRece
         for Handed { job, permit, .. } in batch.drain(..) {
             match shared.queues.find(&job.queue) {
                 Some(queue) => attempt::begin(&shared, job, Place::new(&shared.queues, queue, permit)),
-                None => shared.give_back(job.token),
+                None => shared.give_back(&job),
             }
         }
     }
@@ -87,14 +88,16 @@ async fn claim(shared: &Arc<Shared>, worker: WorkerId) -> Result<bool, Error> {
     }
     let wants = taken.iter().map(|taken| taken.want(queues)).collect();
     let claim = Claim { worker, kinds: shared.kinds.clone(), wants };
-    let jobs =
-        shared.store.claim(claim).await.inspect_err(|_| taken.iter().for_each(|taken| queues.ask_again(taken)))?;
+    let claiming = claiming();
+    let claimed = shared.store.claim(claim).await;
+    claiming.end();
+    let jobs = claimed.inspect_err(|_| taken.iter().for_each(|taken| queues.ask_again(taken)))?;
     for job in jobs {
         let place =
             taken.iter_mut().find(|taken| taken.is_of(queues, &job.queue)).and_then(|taken| taken.place(queues));
         match place {
             Some(place) => attempt::begin(shared, job, place),
-            None => shared.give_back(job.token),
+            None => shared.give_back(&job),
         }
     }
     let full: Vec<&Taken> = taken.iter().filter(|taken| taken.is_used_up()).collect();

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::shared::Report;
+use crate::observe::counting::Sample;
 
 #[derive(Debug, Default)]
 pub(super) struct Running {
@@ -40,6 +41,7 @@ pub(super) struct Attempt {
     pub(super) queue: usize,
     /// What the function knows it by.
     pub(super) context: Context,
+    pub(super) sample: Sample,
     /// Its task.
     pub(super) handle: JoinHandle<()>,
 }

@@ -9,6 +9,7 @@ use sidetask_core::{Backoff, Call, Enqueued, Error, NewJob, Tick, Timestamp};
 
 use super::shared::Shared;
 use crate::client::new_job;
+use crate::observe::counting::Arrivals;
 use crate::panics;
 use crate::schedule::{Schedule, Ticks};
 
@@ -32,7 +33,7 @@ impl Periodic {
 
     /// The job of a tick, or why there is none.
     fn job(&self, at: Timestamp, missed: bool) -> Result<NewJob, String> {
-        let job = panics::catch(|| (self.call)(at)).map_err(|panic| panics::message(&*panic).to_owned())?;
+        let job = panics::catch(|| (self.call)(at)).map_err(|panic| panic.message().to_owned())?;
         let job = job.map_err(|error| format!("{error:?}"))?;
         Ok(NewJob { tick: Some(Tick { schedule: self.schedule.name().to_owned(), at, missed }), ..job })
     }
@@ -90,7 +91,11 @@ async fn store(shared: &Shared, periodic: &Periodic, at: Timestamp, missed: bool
             return Ok(());
         }
     };
-    for Enqueued { id, existed } in shared.store.enqueue(vec![job]).await? {
+    let jobs = vec![job];
+    let arrivals = Arrivals::of(&jobs);
+    let answers: Vec<_> = shared.store.enqueue(jobs).await?.into_iter().map(Ok).collect();
+    arrivals.stored(&answers);
+    for Enqueued { id, existed } in answers.into_iter().flatten() {
         tracing::debug!(schedule = name, %at, missed, job = %id, existed, "a tick was offered to the store");
     }
     Ok(())

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{Backoff, Events, Slots, WorkerId};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
@@ -204,7 +203,7 @@ async fn give_back(shared: &Shared, last: Instant) -> Vec<GivenBack> {
     }
     for attempt in &held {
         let in_transaction = attempt.context.is_completed_in_transaction();
-        shared.report(attempt.token, Outcome::Released(Duration::ZERO), Duration::ZERO, in_transaction);
+        shared.report(Report { in_transaction, ..Report::release(attempt.token, attempt.sample.clone()) });
     }
     let mut given_back = Vec::with_capacity(held.len());
     for Attempt { token, kind, handle, .. } in held {

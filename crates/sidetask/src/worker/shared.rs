@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Clock, Finish, IdSource, Joining, Kinds, Store, Token, WorkerId};
+use sidetask_core::{Claimed, Clock, Finish, IdSource, Joining, Kinds, Store, Token, WorkerId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
@@ -12,6 +12,7 @@ use super::builder::Settings;
 use super::queues::Queues;
 use super::running::Running;
 use crate::Executor;
+use crate::observe::counting::Sample;
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -42,6 +43,16 @@ pub(super) struct Report {
     pub(super) finish: Finish,
     /// Whether its function completed the job in a transaction, which may be committed or not.
     pub(super) in_transaction: bool,
+    pub(super) sample: Sample,
+}
+
+impl Report {
+    /// That of an attempt that is given back.
+    pub(super) fn release(token: Token, sample: Sample) -> Self {
+        let outcome = Outcome::Released(Duration::ZERO);
+        let finish = Finish { token, outcome, retry_in: Duration::ZERO, log: None };
+        Self { finish, in_transaction: false, sample }
+    }
 }
 
 /// A shutdown that was asked for.
@@ -84,15 +95,15 @@ impl Shared {
     }
 
     /// Hands in the report of an attempt that was counted as unconfirmed.
-    pub(super) fn report(&self, token: Token, outcome: Outcome, retry_in: Duration, in_transaction: bool) {
+    pub(super) fn report(&self, report: Report) {
         // The receiver is there for as long as the worker; after that, the lease tells the store.
-        let _ = self.reports.send(Report { finish: Finish { token, outcome, retry_in, log: None }, in_transaction });
+        let _ = self.reports.send(report);
     }
 
     /// Gives back a job that was not begun.
-    pub(super) fn give_back(&self, token: Token) {
-        self.running.expect_report(&token);
-        self.report(token, Outcome::Released(Duration::ZERO), Duration::ZERO, false);
+    pub(super) fn give_back(&self, job: &Claimed) {
+        self.running.expect_report(&job.token);
+        self.report(Report::release(job.token, Sample::of(job)));
     }
 
     pub(super) fn is_stopping(&self) -> bool {

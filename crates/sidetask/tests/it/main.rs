@@ -13,6 +13,7 @@ mod groups;
 mod kit;
 mod macros;
 mod memory;
+mod observe;
 mod operate;
 mod rate;
 mod runner;

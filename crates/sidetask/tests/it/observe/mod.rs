@@ -1,0 +1,5 @@
+//! What is told of jobs: metrics, logs and spans, and where panics come from.
+
+mod metrics;
+mod panics;
+mod spans;
