@@ -3,10 +3,12 @@
 use std::sync::LazyLock;
 
 use axum::extract::Path;
+use axum::http::HeaderName;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
+
+use crate::failure::Failure;
 
 /// A file that pages need.
 pub(crate) struct Asset {
@@ -28,11 +30,9 @@ pub(crate) static ICON: LazyLock<Asset> =
 const FOR_GOOD: &str = "public, max-age=31536000, immutable";
 
 /// Answers one of them, and nothing that is not one of them.
-pub(crate) async fn serve(Path(name): Path<String>) -> Response {
-    match all().into_iter().find(|asset| asset.path.strip_prefix("assets/") == Some(&name)) {
-        Some(asset) => asset.into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
-    }
+pub(crate) async fn serve(Path(name): Path<String>) -> Result<&'static Asset, Failure> {
+    let named = all().into_iter().find(|asset| asset.path.strip_prefix("assets/") == Some(&name));
+    named.ok_or_else(Failure::not_found)
 }
 
 fn all() -> [&'static Asset; 4] {

@@ -4,11 +4,12 @@ use std::convert::Infallible;
 use std::fmt::Display;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use maud::{DOCTYPE, Markup, html};
 
 use crate::assets::{APP, HTMX, ICON, STYLE};
+use crate::flash::Flash;
 use crate::shared::Shared;
 
 /// What a page has to know of the request that it answers.
@@ -19,6 +20,8 @@ pub(crate) struct Frame {
     /// The way from this page to itself, with what is asked of it.
     here: String,
     pub(crate) read_only: bool,
+    /// What was done right before.
+    flash: Flash,
 }
 
 /// Where a page belongs in the menu.
@@ -51,7 +54,8 @@ impl Frame {
         let depth = path.bytes().filter(|&byte| byte == b'/').count().saturating_sub(1);
         let last = path.rsplit('/').next().unwrap_or_default();
         let query = parts.uri.query().map(|query| format!("?{query}")).unwrap_or_default();
-        Self { root: "../".repeat(depth), here: format!("./{last}{query}"), read_only }
+        let flash = Query::try_from_uri(&parts.uri).map(|Query(flash)| flash).unwrap_or_default();
+        Self { root: "../".repeat(depth), here: format!("./{last}{query}"), read_only, flash }
     }
 
     /// A link to a path below the dashboard; the empty one is its first page.
@@ -107,7 +111,8 @@ pub(crate) fn page(frame: &Frame, section: Section, title: &str, content: Markup
                     span #live-status.live-status role="status" {}
                 }
                 main #main tabindex="-1" {
-                    h1 { (title) }
+                    h1 { bdi { (title) } }
+                    @if let Some(words) = frame.flash.words() { p.flash role="status" { (words) } }
                     (content)
                 }
             }

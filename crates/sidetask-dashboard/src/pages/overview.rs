@@ -1,17 +1,133 @@
+//! How the last hour went.
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::State as Extract;
 use maud::{Markup, html};
+use sidetask::{Activity, Counts, Timestamp};
 
-use crate::charts::{Chart, Unit, draw};
+use super::ask::query;
+use super::where_supported;
+use crate::charts::{Chart, Line, Unit, draw};
+use crate::depth::Sample;
+use crate::failure::Failure;
+use crate::format::{foreign, number, span};
 use crate::layout::{Frame, Section, page};
 use crate::shared::Shared;
 
-/// How the last hour went.
-pub(crate) async fn overview(State(shared): State<Arc<Shared>>, frame: Frame) -> Markup {
-    let now = shared.client.clock().now();
-    let from = now.before(Duration::from_secs(60 * 60));
-    let chart = Chart { title: "Jobs a minute", unit: Unit::Count, from, until: now, lines: &[] };
-    page(&frame, Section::Overview, "Overview", frame.live(html! { div.charts { (draw(&chart)) } }))
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Numbers of all jobs, and how the last hour went.
+pub(crate) async fn overview(Extract(shared): Extract<Arc<Shared>>, frame: Frame) -> Result<Markup, Failure> {
+    let client = &shared.client;
+    let now = client.clock().now();
+    let from = Activity::minute_of(now.before(HOUR));
+    let counts = client.stats().await?.total();
+    let activity = where_supported(client.activity(from).await)?;
+    let oldest = where_supported(client.oldest_due().await)?.unwrap_or_default();
+    let depth = shared.depth.look(Arc::downgrade(&shared), &counts, now);
+    let content = html! {
+        (cards(&frame, &counts))
+        @if let Some((queue, due)) = oldest.iter().min_by_key(|(_, due)| *due) {
+            p { "The job that has waited for the longest time was due " strong { (span(now.since(*due))) " ago" }
+                " in queue " (foreign(queue)) "." }
+        }
+        section.charts aria-label="The last hour" {
+            @match &activity {
+                Some(activity) => {
+                    (throughput(activity, from, now))
+                    (latency(activity, from, now))
+                }
+                None => p { "This store does not keep how much was done in each minute." },
+            }
+            (depths(&depth, from, now))
+        }
+    };
+    Ok(page(&frame, Section::Overview, "Overview", frame.live(content)))
+}
+
+fn cards(frame: &Frame, counts: &Counts) -> Markup {
+    html! {
+        section aria-label="Jobs by state" {
+            ul.cards {
+                @for (state, count) in counts.iter() {
+                    li {
+                        a class={ "card state-" (state) } href=(frame.to(format!("jobs{}", query(&[("state", &state)])))) {
+                            span.card-count { (number(count)) } " " span.card-name { (state) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// All queues together, for each minute that anything was done in.
+fn by_minute(activity: &[Activity]) -> BTreeMap<Timestamp, Activity> {
+    let mut minutes: BTreeMap<Timestamp, Activity> = BTreeMap::new();
+    for one in activity {
+        minutes
+            .entry(one.minute)
+            .and_modify(|sum| {
+                sum.completed += one.completed;
+                sum.failed += one.failed;
+                sum.discarded += one.discarded;
+                sum.attempts += one.attempts;
+                sum.waited += one.waited;
+                sum.ran += one.ran;
+                sum.longest = sum.longest.max(one.longest);
+            })
+            .or_insert_with(|| one.clone());
+    }
+    minutes
+}
+
+fn throughput(activity: &[Activity], from: Timestamp, until: Timestamp) -> Markup {
+    let minutes = by_minute(activity);
+    let line = |name, class, count: fn(&Activity) -> u64| {
+        let mut points = Vec::new();
+        let mut minute = from;
+        // The minute under way is not over, and would look like a fall.
+        while minute.after(MINUTE) <= until {
+            points.push((minute, minutes.get(&minute).map_or(0, count) as f64));
+            minute = minute.after(MINUTE);
+        }
+        Line { name, class, points }
+    };
+    let lines = [
+        line("completed", "line-completed", |activity| activity.completed),
+        line("failed attempts", "line-failed", |activity| activity.failed),
+        line("discarded", "line-discarded", |activity| activity.discarded),
+    ];
+    draw(&Chart { title: "Jobs a minute", unit: Unit::Count, from, until, lines: &lines })
+}
+
+fn latency(activity: &[Activity], from: Timestamp, until: Timestamp) -> Markup {
+    let minutes = by_minute(activity);
+    let line = |name, class, seconds: fn(&Activity) -> f64| {
+        let points = minutes.iter().filter(|(_, activity)| activity.attempts > 0);
+        Line { name, class, points: points.map(|(minute, activity)| (*minute, seconds(activity))).collect() }
+    };
+    let lines = [
+        line("waited, on average", "line-waited", |minute| minute.waited.as_secs_f64() / minute.attempts as f64),
+        line("ran, on average", "line-ran", |minute| minute.ran.as_secs_f64() / minute.attempts as f64),
+        line("ran longest", "line-longest", |minute| minute.longest.as_secs_f64()),
+    ];
+    draw(&Chart { title: "How long attempts waited and ran", unit: Unit::Seconds, from, until, lines: &lines })
+}
+
+fn depths(samples: &[Sample], from: Timestamp, until: Timestamp) -> Markup {
+    let line = |name, class, count: fn(&Sample) -> u64| {
+        let points = samples.iter().filter(|sample| sample.at >= from);
+        Line { name, class, points: points.map(|sample| (sample.at, count(sample) as f64)).collect() }
+    };
+    let lines = [
+        line("available", "line-available", |sample| sample.available),
+        line("running", "line-running", |sample| sample.running),
+        line("later", "line-later", |sample| sample.later),
+    ];
+    draw(&Chart { title: "Jobs there are, while somebody looks", unit: Unit::Count, from, until, lines: &lines })
 }

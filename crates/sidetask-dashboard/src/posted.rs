@@ -1,0 +1,41 @@
+//! Forms as they come in.
+
+use axum::extract::rejection::FormRejection;
+use axum::extract::{DefaultBodyLimit, Form, FromRequest, Request};
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+
+use crate::failure::Failure;
+
+/// How much a form may have: a mebibyte of arguments, each byte of which may take three, and a bit.
+const BYTES: usize = 3 * 1024 * 1024 + 64 * 1024;
+
+/// A form; one that is not understood, or too large, is a [`Failure`].
+pub(crate) struct Posted<T>(pub(crate) T);
+
+/// Lets no larger body in.
+pub(crate) fn limit() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(BYTES)
+}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Form::<T>::from_request(request, state).await {
+            Ok(Form(form)) => Ok(Self(form)),
+            Err(rejection) => Err(refused(&rejection)),
+        }
+    }
+}
+
+fn refused(rejection: &FormRejection) -> Failure {
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let message =
+                format!("a form of over {BYTES} bytes is not taken: keep large data elsewhere and pass a reference");
+            Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        }
+        _ => Failure::bad_request(format!("the form is not understood: {}", rejection.body_text())),
+    }
+}

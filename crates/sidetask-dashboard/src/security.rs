@@ -1,0 +1,102 @@
+//! What browsers are told on every answer, and what they have to tell before anything is changed.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use crate::failure::Failure;
+use crate::shared::Shared;
+
+const SEC_FETCH_SITE: &str = "sec-fetch-site";
+
+/// Everything comes from here, nothing is written into pages, and nobody shows them in a frame. Forms tell where they come
+/// from within this site, so that `Origin` is there.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
+         frame-ancestors 'none'; base-uri 'none'",
+    ),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+    (REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+
+/// Adds these headers to every answer. What does not say otherwise is kept by nobody.
+pub(crate) async fn headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Refuses to change anything for other sites, or at all where the dashboard is read-only.
+pub(crate) async fn changes(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    if shared.read_only {
+        return Failure::forbidden("this dashboard is read-only").into_response();
+    }
+    if !is_ours(request.headers()) {
+        let message = "this did not come from a page of this dashboard, so that nothing was changed: a program that is no \
+                       browser sends the header `Sec-Fetch-Site: none`";
+        return Failure::forbidden(message).into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether a request comes from a page of ours, or from no page. Pages cannot set these headers.
+fn is_ours(headers: &HeaderMap) -> bool {
+    match headers.get(SEC_FETCH_SITE) {
+        Some(site) => site == "same-origin" || site == "none",
+        None => {
+            let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+            let origin = text(ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+            origin.is_some_and(|origin| text(HOST).is_some_and(|host| host.eq_ignore_ascii_case(origin)))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_pages_change_anything() {
+        for (site, origin, host, ours) in [
+            (Some("same-origin"), None, None, true),
+            (Some("none"), None, None, true),
+            (Some("same-site"), None, None, false),
+            (Some("cross-site"), Some("http://a.example"), Some("a.example"), false),
+            (Some(""), None, None, false),
+            (None, Some("http://a.example:80"), Some("a.example:80"), true),
+            (None, Some("https://A.example"), Some("a.example"), true),
+            (None, Some("http://b.example"), Some("a.example"), false),
+            (None, Some("http://a.example:81"), Some("a.example:80"), false),
+            (None, Some("null"), Some("null"), false),
+            (None, Some("http://a.example"), None, false),
+            (None, None, Some("a.example"), false),
+            (None, None, None, false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(SEC_FETCH_SITE, site), ("origin", origin), ("host", host)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            assert_eq!(is_ours(&headers), ours, "{headers:?}");
+        }
+    }
+}
