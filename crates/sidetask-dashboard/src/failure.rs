@@ -133,7 +133,7 @@ pub(crate) async fn render(State(shared): State<Arc<Shared>>, request: Request, 
 fn sheet(frame: &Frame, failure: &Failure) -> maud::Markup {
     let may_pass = failure.status == StatusCode::SERVICE_UNAVAILABLE;
     let content = html! {
-        p.failure role="alert" { (visible(&failure.message)) }
+        p.notice.error role="alert" { (visible(&failure.message)) }
         @if may_pass { p { "This may pass: try it again in a moment. Nothing is lost that was stored." } }
         p { a href=(frame.to("")) { "Go to the overview" } }
     };

@@ -112,7 +112,7 @@ pub(crate) fn page(frame: &Frame, section: Section, title: &str, content: Markup
                 }
                 main #main tabindex="-1" {
                     h1 { bdi { (title) } }
-                    @if let Some(words) = frame.flash.words() { p.flash role="status" { (words) } }
+                    @if let Some(words) = frame.flash.words() { p.notice.good role="status" { (words) } }
                     (content)
                 }
             }

@@ -152,6 +152,11 @@ fn looks_inside(condition: &Condition) -> bool {
         | Condition::Queue(_)
         | Condition::Id(_)
         | Condition::Key(_)
+        | Condition::Lane(_)
+        | Condition::Worker(_)
+        | Condition::Attempt(_)
+        | Condition::Priority(_)
+        | Condition::Error(_)
         | Condition::Older(_)
         | Condition::Newer(_) => false,
         Condition::Not(inner) => looks_inside(inner),

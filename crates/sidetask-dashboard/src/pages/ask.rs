@@ -68,11 +68,6 @@ pub(crate) fn query(pairs: &[(&str, &dyn Display)]) -> String {
     query
 }
 
-/// A term of a filter.
-pub(super) fn term(field: &str, value: &str) -> String {
-    format!("{field}:\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -80,7 +80,7 @@ fn form(frame: &Frame, edit: &Edit, shown: &Shown) -> Markup {
             input type="hidden" name="attempt" value=(now.attempt);
             input type="hidden" name="state" value=(now.state);
             input type="hidden" name="seen" value=(now.seen);
-            button { "Store and run again" }
+            button.primary { "Store and run again" }
         }
     }
 }
@@ -88,7 +88,7 @@ fn form(frame: &Frame, edit: &Edit, shown: &Shown) -> Markup {
 /// The page where what was typed cannot be stored: it is kept.
 pub(crate) fn misread(frame: &Frame, edit: &Edit, shown: &Shown, error: &Error) -> Response {
     let content = html! {
-        p.failure role="alert" {
+        p.notice.error role="alert" {
             (visible(&error.to_string())) @if let Some(source) = error.source() { ": " (visible(&source.to_string())) }
         }
         p { "Nothing was changed." }
@@ -103,7 +103,7 @@ pub(crate) fn conflict(frame: &Frame, edit: &Edit, shown: &Shown) -> Response {
     let job = &shown.job;
     let now = Edit::of(shown);
     let content = html! {
-        p.failure role="alert" { "This job was changed meanwhile, so that nothing was stored. What you typed is kept below." }
+        p.notice.error role="alert" { "This job was changed meanwhile, so that nothing was stored. What you typed is kept below." }
         div.scroll tabindex="0" role="region" aria-label="What changed" {
             table {
                 caption { "What changed" }

@@ -57,7 +57,7 @@ pub(super) fn heading(job: &JobRecord) -> String {
 
 fn facts(job: &JobRecord, now: Timestamp) -> Markup {
     html! {
-        dl.facts {
+        dl.card {
             (fact("State", html! {
                 (badge(job.state))
                 @if job.cancel_requested { " asked to stop" }
@@ -84,19 +84,17 @@ fn facts(job: &JobRecord, now: Timestamp) -> Markup {
 }
 
 fn fact(name: &str, value: Markup) -> Markup {
-    html! { div { dt { (name) } dd { (value) } } }
+    html! { dt { (name) } dd { (value) } }
 }
 
 fn actions(frame: &Frame, job: &JobRecord) -> Markup {
     html! {
-        ul.actions aria-label="Actions" {
+        div.actions role="group" aria-label="Actions" {
             @for doable in DOABLE.iter().filter(|doable| doable.applies_to(job.state)) {
-                li {
-                    form method="post" action=(frame.to(format!("jobs/{}/{}", job.id, doable.did))) hx-boost="true" hx-target="#main"
-                        hx-select="#main" hx-swap="outerHTML"
-                        hx-confirm=[(doable.did == Did::Delete).then_some("Delete this job, with all that is kept of it?")] {
-                        button id={ "do-" (doable.did) } class=[(doable.did == Did::Delete).then_some("danger")] { (doable.word) }
-                    }
+                form method="post" action=(frame.to(format!("jobs/{}/{}", job.id, doable.did))) hx-boost="true" hx-target="#main"
+                    hx-select="#main" hx-swap="outerHTML"
+                    hx-confirm=[(doable.did == Did::Delete).then_some("Delete this job, with all that is kept of it?")] {
+                    button id={ "do-" (doable.did) } class=[(doable.did == Did::Delete).then_some("danger")] { (doable.word) }
                 }
             }
         }

@@ -109,7 +109,7 @@ fn search(frame: &Frame, list: List, ask: &Ask, error: Option<&Error>) -> Markup
                 @if !ask.filter.is_empty() { " " a href=(frame.to(list.path)) { "Clear" } }
             }
             div #filter-said {
-                @if let Some(error) = error { pre.failure role="alert" { (visible(&error.to_string())) } }
+                @if let Some(error) = error { pre.notice.error role="alert" { (visible(&error.to_string())) } }
             }
         }
     }
@@ -121,15 +121,15 @@ fn tabs(frame: &Frame, ask: &Ask, counts: &Counts) -> Markup {
         let link = frame.to(format!("jobs{}", query(&[("filter", &ask.filter), ("state", &state)])));
         html! {
             li {
-                a href=(link) aria-current=[(ask.state == state).then_some("page")] {
+                a.chip href=(link) aria-current=[(ask.state == state).then_some("page")] {
                     (name) @if let Some(count) = count { " " span.count { (count) } }
                 }
             }
         }
     };
     html! {
-        nav.tabs aria-label="States" {
-            ul {
+        nav aria-label="States" {
+            ul.chips {
                 (tab("", "all", all))
                 @for (state, count) in counts { (tab(state.as_str(), state.as_str(), *count)) }
             }
@@ -149,10 +149,10 @@ fn table(frame: &Frame, list: List, jobs: &[JobRecord], now: Timestamp) -> Marku
                     th scope="col" { "Job" }
                     th scope="col" { "Queue" }
                     @if list.only.is_none() { th scope="col" { "State" } }
-                    th.number scope="col" { "Attempt" }
+                    th.num scope="col" { "Attempt" }
                     th scope="col" { "Stored" }
                     th scope="col" { @if list.only.is_none() { "Due or ended" } @else { "Ended" } }
-                    th scope="col" { @if list.only.is_none() { "Arguments" } @else { "Last error" } }
+                    th.wide scope="col" { @if list.only.is_none() { "Arguments" } @else { "Last error" } }
                 } }
                 tbody { @for job in jobs { (row(frame, list, job, now)) } }
             }
@@ -166,17 +166,17 @@ fn row(frame: &Frame, list: List, job: &JobRecord, now: Timestamp) -> Markup {
             th scope="row" {
                 a href=(frame.to(format!("jobs/{}", job.id))) { (brief(&job.kind, 60)) }
                 br;
-                code.id { (job.id) }
+                small { code { (job.id) } }
             }
             td { (brief(&job.queue, 40)) }
             @if list.only.is_none() { td { (badge(job.state)) } }
-            td.number { (job.attempt) " of " (job.max_attempts) }
+            td.num { (job.attempt) " of " (job.max_attempts) }
             td { (time(job.created_at, now)) }
             td { (time(job.finished_at.unwrap_or(job.run_at), now)) }
-            @if list.only.is_none() { td { code.cut { (brief(job.args.as_str(), 120)) } } }
+            @if list.only.is_none() { td.wide { code { (brief(job.args.as_str(), 120)) } } }
             @else {
-                td { @if let Some(error) = job.errors.last() {
-                    span.cut { (brief(without_backtrace(&error.message).0, 160)) }
+                td.wide { @if let Some(error) = job.errors.last() {
+                    span { (brief(without_backtrace(&error.message).0, 160)) }
                 } }
             }
         }
@@ -189,7 +189,7 @@ fn paging(frame: &Frame, list: List, ask: &Ask, listed: &Listed) -> Markup {
         frame.to(format!("{}{}", list.path, query(&[("filter", &ask.filter), ("state", &state), ("after", &after)])))
     };
     html! {
-        nav.paging aria-label="Pages of the list" {
+        nav.pager aria-label="Pages of the list" {
             @if !ask.after.is_empty() { a href=(at(String::new())) { "Newest" } }
             @if let Some(next) = listed.next {
                 @if listed.jobs.len() < ON_A_PAGE {

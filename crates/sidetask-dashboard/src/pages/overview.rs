@@ -10,7 +10,7 @@ use sidetask::{Activity, Counts, Timestamp};
 
 use super::ask::query;
 use super::where_supported;
-use crate::charts::{Chart, Line, Unit, draw};
+use crate::charts::{Chart, Line, Unit, draw, stack};
 use crate::depth::Sample;
 use crate::failure::Failure;
 use crate::format::{foreign, number, span};
@@ -52,11 +52,11 @@ pub(crate) async fn overview(Extract(shared): Extract<Arc<Shared>>, frame: Frame
 fn cards(frame: &Frame, counts: &Counts) -> Markup {
     html! {
         section aria-label="Jobs by state" {
-            ul.cards {
+            ul.tiles {
                 @for (state, count) in counts.iter() {
                     li {
-                        a class={ "card state-" (state) } href=(frame.to(format!("jobs{}", query(&[("state", &state)])))) {
-                            span.card-count { (number(count)) } " " span.card-name { (state) }
+                        a class="tile" href=(frame.to(format!("jobs{}", query(&[("state", &state)])))) {
+                            strong { (number(count)) } " " span { (state) }
                         }
                     }
                 }
@@ -102,7 +102,7 @@ fn throughput(activity: &[Activity], from: Timestamp, until: Timestamp) -> Marku
         line("failed attempts", "line-failed", |activity| activity.failed),
         line("discarded", "line-discarded", |activity| activity.discarded),
     ];
-    draw(&Chart { title: "Jobs a minute", unit: Unit::Count, from, until, lines: &lines })
+    stack(&Chart { title: "Jobs a minute", unit: Unit::Count, from, until, lines: &lines })
 }
 
 fn latency(activity: &[Activity], from: Timestamp, until: Timestamp) -> Markup {

@@ -1,39 +1,66 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State as Extract;
 use maud::{Markup, html};
-use sidetask::{QueueStats, State, Timestamp};
+use sidetask::{Activity, Filter, QueueStats, State, Timestamp};
 
-use super::ask::{query, term};
+use super::ask::query;
 use super::where_supported;
+use crate::charts::sparkline;
 use crate::failure::Failure;
 use crate::format::{brief, number, time};
 use crate::layout::{Frame, Section, page};
 use crate::shared::Shared;
+
+/// What is drawn of each queue.
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// What waits where.
 pub(crate) async fn queues(Extract(shared): Extract<Arc<Shared>>, frame: Frame) -> Result<Markup, Failure> {
     let now = shared.client.clock().now();
     let stats = shared.client.stats().await?;
     let oldest = where_supported(shared.client.oldest_due().await)?.unwrap_or_default().into_iter().collect();
+    let from = Activity::minute_of(now.before(HOUR));
+    let activity = where_supported(shared.client.activity(from).await)?.unwrap_or_default();
+    let done = done(&activity, from);
     let content = if stats.queues.is_empty() {
         html! { p.empty { "No queue was seen yet: one begins with its first job." } }
     } else {
-        table(&frame, &stats.queues, &oldest, now)
+        table(&frame, &stats.queues, &oldest, &done, now)
     };
     Ok(page(&frame, Section::Queues, "Queues", frame.live(content)))
 }
 
-fn table(frame: &Frame, queues: &[QueueStats], oldest: &BTreeMap<String, Timestamp>, now: Timestamp) -> Markup {
+/// How many jobs of each queue were completed in each minute of the hour.
+fn done(activity: &[Activity], from: Timestamp) -> BTreeMap<&str, [f64; 60]> {
+    let mut queues: BTreeMap<&str, [f64; 60]> = BTreeMap::new();
+    for one in activity {
+        let minute = usize::try_from(one.minute.since(from).as_secs() / 60).unwrap_or(usize::MAX);
+        if let Some(sum) = queues.entry(&one.queue).or_insert([0.0; 60]).get_mut(minute) {
+            *sum += one.completed as f64;
+        }
+    }
+    queues
+}
+
+fn table(
+    frame: &Frame,
+    queues: &[QueueStats],
+    oldest: &BTreeMap<String, Timestamp>,
+    done: &BTreeMap<&str, [f64; 60]>,
+    now: Timestamp,
+) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Queues" {
             table {
                 caption { (number(queues.len() as u64)) " seen" }
                 thead { tr {
                     th scope="col" { "Queue" }
-                    @for state in State::ALL { th.number scope="col" { (state) } }
+                    @for state in State::ALL { th.num scope="col" { (state) } }
                     th scope="col" { "Oldest due" }
+                    th scope="col" { "Completed, last hour" }
                     @if !frame.read_only { th scope="col" { "Actions" } }
                 } }
                 tbody {
@@ -41,17 +68,24 @@ fn table(frame: &Frame, queues: &[QueueStats], oldest: &BTreeMap<String, Timesta
                         tr {
                             th scope="row" {
                                 a href=(jobs_of(frame, queue, None)) { (brief(&queue.queue, 80)) }
-                                @if queue.paused { " " span.badge { "paused" } }
+                                @if queue.paused { " " span.badge.warn { "paused" } }
                             }
                             @for (state, count) in queue.counts.iter() {
-                                td.number {
-                                    @if count == 0 { span.none { "0" } }
+                                td.num {
+                                    @if count == 0 { span.muted { "0" } }
                                     @else { a href=(jobs_of(frame, queue, Some(state))) { (number(count)) } }
                                 }
                             }
                             td { @match oldest.get(&queue.queue) {
                                 Some(due) => (time(*due, now)),
-                                None => span.none { "–" },
+                                None => span.muted { "–" },
+                            } }
+                            td { @match done.get(queue.queue.as_str()) {
+                                Some(minutes) => {
+                                    @let sum = minutes.iter().sum::<f64>() as u64;
+                                    (sparkline(&format!("{} completed in the last hour", number(sum)), "line-completed", minutes))
+                                }
+                                None => span.muted { "–" },
                             } }
                             @if !frame.read_only { td { (pause(frame, queue, at)) } }
                         }
@@ -75,5 +109,6 @@ fn pause(frame: &Frame, queue: &QueueStats, at: usize) -> Markup {
 
 fn jobs_of(frame: &Frame, queue: &QueueStats, state: Option<State>) -> String {
     let state = state.map(State::as_str).unwrap_or_default();
-    frame.to(format!("jobs{}", query(&[("filter", &term("queue", &queue.queue)), ("state", &state)])))
+    let filter = Filter::all().queue(queue.queue.as_str());
+    frame.to(format!("jobs{}", query(&[("filter", &filter), ("state", &state)])))
 }

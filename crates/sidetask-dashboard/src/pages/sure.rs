@@ -104,8 +104,8 @@ pub(super) fn links(frame: &Frame, ask: &Ask, from: &str, counts: &Counts) -> Ma
         Some((doable, concerned, frame.to(format!("bulk{link}"))))
     });
     html! {
-        ul.bulk aria-label="All of these jobs" {
-            @for (doable, count, link) in offered { li { a.button href=(link) { (label(doable, count)) } } }
+        div.actions role="group" aria-label="All of these jobs" {
+            @for (doable, count, link) in offered { a.button href=(link) { (label(doable, count)) } }
         }
     }
 }

@@ -33,7 +33,7 @@ fn table(workers: &[WorkerRecord], now: Timestamp) -> Markup {
                     th scope="col" { "Id" }
                     th scope="col" { "Joined" }
                     th scope="col" { "Lease" }
-                    th.number scope="col" { "Jobs it holds" }
+                    th.num scope="col" { "Jobs it holds" }
                 } }
                 tbody {
                     @for worker in workers {
@@ -43,9 +43,9 @@ fn table(workers: &[WorkerRecord], now: Timestamp) -> Markup {
                             td { (time(worker.started_at, now)) }
                             td {
                                 @if worker.lease_until > now { "ends " (time(worker.lease_until, now)) }
-                                @else { span.failure { "expired " (time(worker.lease_until, now)) } }
+                                @else { span.badge.danger { "expired " (time(worker.lease_until, now)) } }
                             }
-                            td.number { (number(worker.running)) }
+                            td.num { (number(worker.running)) }
                         }
                     }
                 }
