@@ -1,0 +1,36 @@
+//! A program with tasks of its own, and every command of `sidetask`: `cargo run --example embedded -- worker --url ..`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use sidetask::{Context, Registry, TaskError, task};
+use sidetask_cli::App;
+
+/// What the tasks of this program are lent.
+#[derive(Clone)]
+struct Greeting(&'static str);
+
+#[task(name = "greet", queue = "mail")]
+async fn greet(#[state] greeting: Greeting, name: String) -> Result<String, TaskError> {
+    Ok(format!("{}, {name}", greeting.0))
+}
+
+/// Takes this many milliseconds, in steps.
+#[task(name = "slow")]
+async fn slow(cx: Context, millis: u64) -> Result<u64, TaskError> {
+    for step in 0..10 {
+        cx.progress(step, 10).await?;
+        tokio::time::sleep(Duration::from_millis(millis / 10)).await;
+    }
+    Ok(millis)
+}
+
+/// Fails for good, in the caller's words.
+#[task(name = "fail")]
+async fn fail(message: String) -> Result<(), TaskError> {
+    Err(TaskError::permanent(message))
+}
+
+fn main() -> ExitCode {
+    App::new().registry(Registry::discovered()).state(Greeting("hello")).run()
+}

@@ -1,0 +1,53 @@
+//! Serving the dashboard.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use sidetask_dashboard::Dashboard;
+
+use super::serve::serve;
+use super::stop::Stop;
+use crate::args;
+use crate::exit::Failure;
+use crate::session::{Opening, Session};
+
+const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8640);
+
+pub(super) async fn run(session: &Session, args: args::Dashboard) -> Result<(), Failure> {
+    let address = args.listen.unwrap_or(ADDRESS);
+    if args.open && !address.ip().is_loopback() {
+        return Err(Failure::usage(format!(
+            "--open would let everybody in who reaches {address}: give --password-file, or listen on 127.0.0.1"
+        )));
+    }
+    let password = args.password_file.as_deref().map(password).transpose()?;
+    let client = session.open(Opening::Existing).await?;
+    let mut stop = Stop::listen()?;
+    let dashboard = Dashboard::new(client.clone()).read_only(args.read_only);
+    let dashboard = match password {
+        Some(password) => dashboard.password(password),
+        None if args.open => dashboard.open(),
+        None => dashboard,
+    };
+    let serving = serve(address, dashboard.router()).await?;
+    session.out.text(&format!("http://{}/\n", serving.address))?;
+    stop.asked().await;
+    drop(serving);
+    Ok(client.close().await?)
+}
+
+/// The first line of a file. Many editors end it with one.
+fn password(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let cannot = |error| Failure::usage(format!("the password file {shown} cannot be read")).because(error);
+    let mut line = String::new();
+    let file = File::open(path).map_err(cannot)?;
+    BufReader::new(file.take(4096)).read_line(&mut line).map_err(cannot)?;
+    let password = line.trim_end_matches(['\r', '\n']);
+    if password.is_empty() {
+        return Err(Failure::usage(format!("the password file {shown} begins with an empty line")));
+    }
+    Ok(password.to_owned())
+}

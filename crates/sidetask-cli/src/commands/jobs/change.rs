@@ -1,0 +1,199 @@
+use std::fmt;
+
+use serde::Serialize;
+use sidetask::{Bulk as Change, Client, Counted, Error, Filter, JobId, State};
+
+use crate::args::Bulk;
+use crate::commands::confirm::confirmed;
+use crate::exit::{Exit, Failure, say};
+use crate::output::{Cell, Row};
+use crate::session::{Opening, Session};
+
+/// What is done to jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verb {
+    Retry,
+    Cancel,
+    Delete,
+    RunNow,
+}
+
+/// Of how many jobs it is said exactly how many pass a filter, and how many are looked at to know.
+const COUNTED: usize = 10_000;
+const EXAMINED: usize = 1_000_000;
+
+pub(super) async fn run(session: &Session, verb: Verb, bulk: Bulk) -> Result<(), Failure> {
+    // Before anything is opened.
+    let filter = bulk.which.filter.as_deref().map(Filter::parse).transpose()?;
+    let client = session.open(Opening::Existing).await?;
+    match filter {
+        Some(filter) => all(session, &client, verb, &filter, &bulk).await?,
+        None => each(session, &client, verb, &bulk).await?,
+    }
+    Ok(client.close().await?)
+}
+
+/// One job after the change.
+#[derive(Serialize)]
+struct Outcome {
+    id: JobId,
+    /// Where it is now; `None` where it is gone.
+    state: Option<State>,
+    changed: bool,
+}
+
+/// Changes the jobs that were named, each by itself.
+async fn each(session: &Session, client: &Client, verb: Verb, bulk: &Bulk) -> Result<(), Failure> {
+    let mut outcomes = Vec::new();
+    let mut exit = Exit::Done;
+    for id in &bulk.which.ids {
+        let Some(job) = client.job(*id).await? else {
+            say(&format!("{}", Error::no_such_job(*id)));
+            exit = Exit::NotFound;
+            continue;
+        };
+        let before = job.state;
+        let after = match bulk.dry_run || verb.refusal(before).is_some() {
+            true => Some(before),
+            false => verb.change(client, *id).await?,
+        };
+        // What was read may have been overtaken: the answer counts.
+        if let Some(refusal) = verb.refusal(before).or_else(|| verb.refusal_after(after)) {
+            say(&format!("job {id} {refusal}"));
+            exit = if exit == Exit::Done { Exit::Conflict } else { exit };
+        }
+        let changed = !bulk.dry_run && verb.refusal(before).is_none() && verb.refusal_after(after).is_none();
+        outcomes.push(Outcome { id: *id, state: after, changed });
+    }
+    if !outcomes.is_empty() {
+        session.out.rows(&outcomes)?;
+    }
+    match exit {
+        Exit::Done => Ok(()),
+        exit => Err(Failure::silent(exit)),
+    }
+}
+
+/// What a bulk change did, or would do.
+#[derive(Serialize)]
+struct Done {
+    matched: u64,
+    /// Whether there are no more than that.
+    exact: bool,
+    changed: u64,
+    dry_run: bool,
+}
+
+/// Changes the jobs that pass a filter.
+async fn all(session: &Session, client: &Client, verb: Verb, filter: &Filter, bulk: &Bulk) -> Result<(), Failure> {
+    let Counted { count, is_exact, .. } = client.count(filter, COUNTED, EXAMINED).await?;
+    if count == 0 && is_exact {
+        return Err(Failure::new(Exit::NotFound, "no job passes this filter"));
+    }
+    let at_least = if is_exact { "" } else { "at least " };
+    let (jobs, pass) = if count == 1 { ("job", "passes") } else { ("jobs", "pass") };
+    let found = format!("{at_least}{count} {jobs} {pass} the filter");
+    if bulk.dry_run {
+        let done = Done { matched: count, exact: is_exact, changed: 0, dry_run: true };
+        return Ok(session.out.value(&done, |_| format!("{found}: would {verb} them\n"))?);
+    }
+    let newest = bulk.limit.map_or_else(String::new, |limit| format!(" the newest {limit} of"));
+    if !confirmed(&format!("{found}. {}{newest} them?", verb.question()), bulk.yes)? {
+        return Err(Failure::failed("nothing was changed"));
+    }
+    if bulk.yes {
+        say(&found);
+    }
+    let changed = client.change_all(filter, verb.into(), bulk.limit.unwrap_or(usize::MAX)).await?;
+    let (matched, changed) = (changed.matched as u64, changed.changed as u64);
+    let done = Done { matched, exact: true, changed, dry_run: false };
+    session.out.value(&done, |_| format!("{} {changed} of {matched}\n", verb.past()))?;
+    Ok(())
+}
+
+impl Verb {
+    /// Why jobs in this state are left as they are.
+    fn refusal(self, state: State) -> Option<&'static str> {
+        match (self, state) {
+            (Self::Retry, State::Running) => Some("runs already"),
+            (Self::Delete, State::Running) => Some("runs: cancel it first"),
+            (Self::Cancel, state) if state.is_final() => Some("has ended already"),
+            (Self::RunNow, State::Scheduled | State::Available) => None,
+            (Self::RunNow, State::Running) => Some("runs already"),
+            (Self::RunNow, _) => Some("is not scheduled: use `jobs retry`"),
+            _ => None,
+        }
+    }
+
+    /// Why this state, that a job is in after the change, shows that it was left as it was.
+    fn refusal_after(self, state: Option<State>) -> Option<&'static str> {
+        match (self, state) {
+            (Self::Retry | Self::RunNow, Some(State::Running)) => None,
+            (Self::Cancel, Some(State::Cancelled)) => None,
+            (_, state) => self.refusal(state?),
+        }
+    }
+
+    /// The state that the job is in then; `None` where it is gone.
+    async fn change(self, client: &Client, id: JobId) -> Result<Option<State>, Failure> {
+        let state = match self {
+            Self::Retry => client.retry(id).await?,
+            Self::Cancel => client.cancel(id).await?,
+            Self::RunNow => client.reschedule(id, std::time::Duration::ZERO).await?,
+            Self::Delete => match client.delete(id).await? {
+                State::Running => State::Running,
+                _ => return Ok(None),
+            },
+        };
+        Ok(Some(state))
+    }
+
+    const fn question(self) -> &'static str {
+        match self {
+            Self::Retry => "Retry",
+            Self::Cancel => "Cancel",
+            Self::Delete => "Delete",
+            Self::RunNow => "Run now",
+        }
+    }
+
+    const fn past(self) -> &'static str {
+        match self {
+            Self::Retry => "retried",
+            Self::Cancel => "cancelled",
+            Self::Delete => "deleted",
+            Self::RunNow => "made due",
+        }
+    }
+}
+
+impl fmt::Display for Verb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retry => "retry",
+            Self::Cancel => "cancel",
+            Self::Delete => "delete",
+            Self::RunNow => "run now",
+        })
+    }
+}
+
+impl From<Verb> for Change {
+    fn from(verb: Verb) -> Self {
+        match verb {
+            Verb::Retry => Self::Retry,
+            Verb::Cancel => Self::Cancel,
+            Verb::Delete => Self::Delete,
+            Verb::RunNow => Self::RunNow,
+        }
+    }
+}
+
+impl Row for Outcome {
+    const COLUMNS: &'static [&'static str] = &["ID", "STATE", "CHANGED"];
+
+    fn cells(&self) -> Vec<Cell> {
+        let state = self.state.map_or_else(|| Cell::new("deleted"), Cell::state);
+        vec![Cell::new(self.id.to_string()), state, Cell::new(if self.changed { "yes" } else { "no" })]
+    }
+}

@@ -1,0 +1,121 @@
+//! Columns that line up, on a terminal no wider than it.
+
+use comfy_table::{CellAlignment, ContentArrangement, Row as Line, Table, presets};
+use sidetask::State;
+
+use super::{Row, clean};
+
+/// What stands in one place of a table. Made of any text: hostile letters are spelled out.
+#[derive(Clone, Debug)]
+pub(crate) struct Cell {
+    text: String,
+    tone: Tone,
+    is_number: bool,
+}
+
+/// What a text is about, which gives it its colour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Tone {
+    #[default]
+    Plain,
+    Good,
+    Bad,
+    Warning,
+    Active,
+    Quiet,
+}
+
+impl Cell {
+    pub(crate) fn new(text: impl AsRef<str>) -> Self {
+        Self { text: clean(text.as_ref()), tone: Tone::Plain, is_number: false }
+    }
+
+    pub(crate) fn number(number: u64) -> Self {
+        let tone = if number == 0 { Tone::Quiet } else { Tone::Plain };
+        Self { text: number.to_string(), tone, is_number: true }
+    }
+
+    /// Text that may be missing.
+    pub(crate) fn maybe(text: Option<impl AsRef<str>>) -> Self {
+        text.map_or_else(|| Self::new("-").tone(Tone::Quiet), Self::new)
+    }
+
+    pub(crate) fn state(state: State) -> Self {
+        let tone = match state {
+            State::Running => Tone::Active,
+            State::Retryable => Tone::Warning,
+            State::Completed => Tone::Good,
+            State::Discarded => Tone::Bad,
+            State::Cancelled => Tone::Quiet,
+            _ => Tone::Plain,
+        };
+        Self::new(state.as_str()).tone(tone)
+    }
+
+    pub(crate) fn tone(mut self, tone: Tone) -> Self {
+        self.tone = tone;
+        self
+    }
+}
+
+impl Cell {
+    fn shown(self, styled: bool) -> comfy_table::Cell {
+        let shown = comfy_table::Cell::new(self.text);
+        let shown = if self.is_number { shown.set_alignment(CellAlignment::Right) } else { shown };
+        match self.tone {
+            _ if !styled => shown,
+            Tone::Plain => shown,
+            Tone::Good => shown.fg(comfy_table::Color::DarkGreen),
+            Tone::Bad => shown.fg(comfy_table::Color::DarkRed),
+            Tone::Warning => shown.fg(comfy_table::Color::DarkYellow),
+            Tone::Active => shown.fg(comfy_table::Color::DarkCyan),
+            Tone::Quiet => shown.add_attribute(comfy_table::Attribute::Dim),
+        }
+    }
+}
+
+/// A table with its columns' names.
+pub(super) fn columns<T: Row>(rows: &[T], is_terminal: bool, styled: bool) -> String {
+    let mut table = empty(is_terminal, styled);
+    table.set_header(T::COLUMNS.iter().map(|name| {
+        let name = comfy_table::Cell::new(name);
+        if styled { name.add_attribute(comfy_table::Attribute::Bold) } else { name }
+    }));
+    for row in rows {
+        let mut line = Line::from(row.cells().into_iter().map(|cell| cell.shown(styled)));
+        line.max_height(1);
+        table.add_row(line);
+    }
+    finished(&table)
+}
+
+/// A table of two columns, names and values.
+pub(super) fn fields(fields: Vec<(&str, Cell)>, is_terminal: bool, styled: bool) -> String {
+    let mut table = empty(is_terminal, styled);
+    for (name, value) in fields {
+        table.add_row([Cell::new(name).tone(Tone::Quiet).shown(styled), value.shown(styled)]);
+    }
+    finished(&table)
+}
+
+fn empty(is_terminal: bool, styled: bool) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    if is_terminal {
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+    }
+    if styled {
+        table.enforce_styling().style_text_only();
+    }
+    table
+}
+
+/// Without the space around the columns' outer edges.
+fn finished(table: &Table) -> String {
+    let mut text = String::new();
+    for line in table.lines() {
+        text.push_str(line.strip_prefix(' ').unwrap_or(&line).trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,59 @@
+//! What every command works with.
+
+use std::path::PathBuf;
+
+use sidetask::{Client, Registry};
+
+use crate::exit::Failure;
+use crate::output::Out;
+use crate::settings::Settings;
+
+/// The settings of this run, where its data goes, and the tasks that the program has.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) settings: Settings,
+    pub(crate) out: Out,
+    pub(crate) registry: Registry,
+}
+
+/// Whether a command may make a store that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// For those that fill it.
+    OrCreate,
+    /// For those that look at what is there: a mistyped path shows no empty store.
+    Existing,
+}
+
+impl Session {
+    pub(crate) fn new(settings: Settings, registry: Registry) -> Self {
+        let out = Out::new(settings.format, settings.color);
+        Self { settings, out, registry }
+    }
+
+    /// Opens the store.
+    pub(crate) async fn open(&self, opening: Opening) -> Result<Client, Failure> {
+        let url = self.settings.url()?;
+        if let (Opening::Existing, Some(file)) = (opening, file(url))
+            && !file.exists()
+        {
+            return Err(Failure::failed(format!(
+                "there is no database {}: correct the path, or have `worker`, `enqueue` or `migrate up` make it",
+                file.display()
+            )));
+        }
+        Ok(sidetask::connect(url).await?)
+    }
+}
+
+/// The file that a URL names; `None` where it names none, or not well.
+#[cfg(feature = "sqlite")]
+pub(crate) fn file(url: &str) -> Option<PathBuf> {
+    let options = url.starts_with("sqlite:").then(|| sidetask::sqlite::SqliteOptions::from_url(url));
+    Some(options?.ok()?.path().to_owned())
+}
+
+#[cfg(not(feature = "sqlite"))]
+pub(crate) fn file(_: &str) -> Option<PathBuf> {
+    None
+}
