@@ -15,12 +15,15 @@ async fn greet(#[state] greeting: Greeting, name: String) -> Result<String, Task
     Ok(format!("{}, {name}", greeting.0))
 }
 
-/// Takes this many milliseconds, in steps.
+/// Takes this many milliseconds, in steps, unless it is cancelled.
 #[task(name = "slow")]
 async fn slow(cx: Context, millis: u64) -> Result<u64, TaskError> {
     for step in 0..10 {
         cx.progress(step, 10).await?;
-        tokio::time::sleep(Duration::from_millis(millis / 10)).await;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_millis(millis / 10)) => {}
+            () = cx.cancelled() => return Err(TaskError::new("called off")),
+        }
     }
     Ok(millis)
 }

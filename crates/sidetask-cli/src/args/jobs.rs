@@ -44,7 +44,7 @@ pub(crate) struct Enqueue {
 pub(crate) enum Jobs {
     /// Lists jobs, newest first
     List {
-        /// Such as: state:retryable kind:mail.* queue:mail args.user.id:42 older:1h "text"
+        /// Such as: state:retryable kind:mail.* args.user.id:42 older:1h "text"; a dash before a term turns it around
         filter: Vec<String>,
         /// At most this many
         #[arg(long, default_value_t = 50, value_name = "NUMBER")]

@@ -108,7 +108,8 @@ impl Command {
 }
 
 /// The program's arguments, under the name that it was called by.
-pub(crate) fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+pub(crate) fn parse(mut arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    arguments.iter_mut().for_each(shield);
     let color = match asked_color(&arguments) {
         Some(Color::Always) => ColorChoice::Always,
         Some(Color::Never) => ColorChoice::Never,
@@ -128,6 +129,22 @@ fn command(arguments: &[OsString]) -> clap::Command {
     let name = arguments.first().and_then(|path| Path::new(path).file_stem()).and_then(|name| name.to_str());
     let name = name.unwrap_or("sidetask").to_owned();
     Cli::command().name(name.clone()).bin_name(name)
+}
+
+/// Keeps a term of a filter that a dash turns around, such as `-state:completed`, from being taken for flags: filters do not
+/// mind the space.
+fn shield(argument: &mut OsString) {
+    const FIELDS: [&str; 13] = [
+        "state", "kind", "queue", "id", "key", "lane", "worker", "attempt", "priority", "args", "error", "older",
+        "newer",
+    ];
+    let term = argument.to_str().and_then(|text| text.strip_prefix('-'));
+    let field = term.and_then(|term| term.split_once([':', '.'])).map(|(field, _)| field);
+    if field.is_some_and(|field| FIELDS.contains(&field)) {
+        let mut shielded = OsString::from(" ");
+        shielded.push(&argument);
+        *argument = shielded;
+    }
 }
 
 /// What `--color` says, known before anything can go wrong with the other arguments.

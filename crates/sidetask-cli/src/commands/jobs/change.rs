@@ -24,7 +24,7 @@ const EXAMINED: usize = 1_000_000;
 
 pub(super) async fn run(session: &Session, verb: Verb, bulk: Bulk) -> Result<(), Failure> {
     // Before anything is opened.
-    let filter = bulk.which.filter.as_deref().map(Filter::parse).transpose()?;
+    let filter = bulk.which.filter.as_deref().map(str::trim).map(Filter::parse).transpose()?;
     let client = session.open(Opening::Existing).await?;
     match filter {
         Some(filter) => all(session, &client, verb, &filter, &bulk).await?,

@@ -28,7 +28,7 @@ pub(super) async fn run(session: &Session, jobs: Jobs) -> Result<(), Failure> {
 
 /// Words of the command line as one filter.
 fn filter(words: &[String]) -> Result<Filter, Failure> {
-    Ok(Filter::parse(&words.join(" "))?)
+    Ok(Filter::parse(words.join(" ").trim())?)
 }
 
 /// How much of its attempts a job has used.

@@ -1,0 +1,12 @@
+//! The program as people and scripts see it: the real binary, over SQLite files.
+
+mod change;
+mod enqueue;
+mod list;
+mod place;
+mod queues;
+mod serve;
+mod settings;
+mod stores;
+mod terminal;
+mod worker;

@@ -1,0 +1,121 @@
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use rustix::process::Signal;
+
+use crate::place::{Place, embedded, sidetask, wait};
+
+/// The head and body that an address answers.
+fn answer(address: &str, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    let mut text = String::new();
+    stream.read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+fn address(line: &str) -> String {
+    line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned()
+}
+
+#[test]
+fn the_dashboard_prints_where_it_listens_and_ends_on_a_signal() {
+    let place = Place::new();
+    place.enqueue(&["k"]);
+    let file = place.write("password", "open sesame\n");
+    let arguments = ["dashboard", "--listen", "127.0.0.1:0", "--password-file", &file];
+    let mut dashboard = place.start(place.program(sidetask(), &arguments));
+    let address = address(&dashboard.printed("http://"));
+    let shut = answer(&address, "/").unwrap();
+    assert!(shut.starts_with("HTTP/1.1 401"), "{shut}");
+    dashboard.signal(Signal::TERM);
+    assert_eq!(dashboard.ended().code, Some(0));
+}
+
+#[test]
+fn an_open_dashboard_stays_on_this_machine() {
+    let place = Place::new();
+    place.enqueue(&["k"]);
+    place.sidetask(&["dashboard", "--open", "--listen", "0.0.0.0:0"]).fails(2, "give --password-file");
+    let mut dashboard = place.start(place.program(sidetask(), &["dashboard", "--open", "--listen", "127.0.0.1:0"]));
+    let address = address(&dashboard.printed("http://"));
+    assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_password_file_that_gives_none_is_refused() {
+    let place = Place::new();
+    place.enqueue(&["k"]);
+    for (file, says) in [("missing", "cannot be read"), ("empty", "an empty line")] {
+        place.write("empty", "\nsecret\n");
+        place.sidetask(&["dashboard", "--password-file", file]).fails(2, says);
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_a_failure() {
+    let place = Place::new();
+    place.enqueue(&["k"]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    place.sidetask(&["dashboard", "--listen", &address]).fails(1, "choose another address");
+    place.embedded(&["worker", "--listen", &address]).fails(1, "choose another address");
+    place.sidetask(&["dev", "--listen", &address]).fails(1, "choose another address");
+}
+
+#[test]
+fn a_worker_tells_of_itself_where_it_is_asked_to() {
+    let place = Place::new();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let worker = place.start(place.program(embedded(), &["worker", "--listen", &free]));
+    for path in ["/livez", "/readyz", "/metrics"] {
+        let said = wait(|| answer(&free, path).filter(|said| !said.starts_with("HTTP/1.1 503")));
+        assert!(said.starts_with("HTTP/1.1 200"), "{path}: {said}");
+    }
+    worker.signal(Signal::TERM);
+    assert_eq!(worker.ended().code, Some(0));
+}
+
+#[test]
+fn a_demonstration_runs_jobs_and_leaves_nothing_behind() {
+    let place = Place::new();
+    let temporary = place.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = place.program(sidetask(), &["dev"]);
+    command.env("TMPDIR", &temporary);
+    let mut dev = place.start(command);
+    let address = address(&dev.printed("http://"));
+    assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 200"));
+    let database = std::fs::read_dir(&temporary).unwrap().next().unwrap().unwrap().path().join("dev.db");
+    let url = format!("sqlite:{}", database.display());
+    wait(|| {
+        let jobs = place.json(&["--url", &url, "jobs", "list", "state:completed"]);
+        jobs.as_array().is_some_and(|jobs| jobs.len() > 1).then_some(())
+    });
+    dev.signal(Signal::INT);
+    let ran = dev.ended();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+    assert!(!place.path("tasks.db").exists(), "the usual store is left alone");
+}
+
+#[test]
+fn following_jobs_prints_what_happens_to_them() {
+    let place = Place::new();
+    let first = place.embedded(&["enqueue", "greet", r#"["ada"]"#]).done().trim().to_owned();
+    let tail = ["jobs", "tail", "kind:greet", "--recent", "10"];
+    let mut following = place.start(place.program(sidetask(), &tail));
+    let line = following.printed(&first);
+    assert!(line.contains("found") && line.contains("available"), "{line}");
+    let mut json = place.start(place.program(sidetask(), &[&tail[..], &["-o", "jsonl"]].concat()));
+    json.printed(&first);
+    place.embedded(&["worker", "--queues", "mail", "--burst"]).done();
+    assert!(following.printed("finished").contains("completed"));
+    let event: serde_json::Value = serde_json::from_str(&json.printed("finished")).unwrap();
+    assert_eq!((&event["event"], &event["job"]["output"]), (&"finished".into(), &"hello, ada".into()));
+    for going in [following, json] {
+        going.signal(Signal::INT);
+        assert_eq!(going.ended().code, Some(0));
+    }
+    place.sidetask(&["jobs", "tail", "state:"]).fails(2, "has no value");
+}
