@@ -43,13 +43,18 @@ async fn jobs_are_listed_by_the_same_filter_a_page_at_a_time(kit: Kit) {
 async fn a_job_is_answered_whole(kit: Kit) {
     let id = kit.discarded("mail", "[1]", "boom").await;
     let job = told(kit.get(&format!("/api/jobs/{id}")).await);
-    assert_eq!((&job["state"], &job["errors"][0]["message"], &job["args"]), (&json!("discarded"), &json!("boom"), &json!([1])));
+    assert_eq!(
+        (&job["state"], &job["errors"][0]["message"], &job["args"]),
+        (&json!("discarded"), &json!("boom"), &json!([1]))
+    );
     assert_eq!(job["logs"], json!([]));
 }
 
 async fn jobs_are_changed(kit: Kit) {
     let id = kit.stored(Call::new("mail", ()).delay(Duration::from_secs(3600))).await;
-    for (what, state) in [("run-now", "available"), ("cancel", "cancelled"), ("retry", "available"), ("delete", "available")] {
+    for (what, state) in
+        [("run-now", "available"), ("cancel", "cancelled"), ("retry", "available"), ("delete", "available")]
+    {
         let became = told(kit.post(&format!("/api/jobs/{id}/{what}"), &[]).await);
         assert_eq!(became, json!({"id": id.to_string(), "state": state}), "{what}");
     }
@@ -62,7 +67,10 @@ async fn queues_numbers_and_workers_are_told(kit: Kit) {
     kit.claim("mail").await;
     kit.client.pause("default").await.unwrap();
     let queues = told(kit.get("/api/queues").await);
-    assert_eq!((&queues[0]["queue"], &queues[0]["paused"], &queues[0]["counts"]["running"]), (&json!("default"), &json!(true), &json!(1)));
+    assert_eq!(
+        (&queues[0]["queue"], &queues[0]["paused"], &queues[0]["counts"]["running"]),
+        (&json!("default"), &json!(true), &json!(1))
+    );
     assert!(queues[0]["oldest_due"].is_string(), "{queues}");
     assert_eq!(told(kit.get("/api/stats").await)["counts"]["available"], json!(1));
     assert_eq!(told(kit.get("/api/workers").await)[0]["name"], json!("host:1"));

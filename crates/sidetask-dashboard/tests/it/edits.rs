@@ -38,14 +38,20 @@ async fn arguments_are_changed_and_the_job_runs_again(kit: Kit) {
     let answer = send(&kit, id, &form, "{\r\n  \"n\": 2\r\n}").await;
     assert_eq!(answer.led_to(), format!("./../../jobs/{id}?did=rewrite"));
     let job = kit.job(id).await;
-    assert_eq!((job.state, job.args.decode::<serde_json::Value>().unwrap()), (State::Available, serde_json::json!({"n": 2})));
+    assert_eq!(
+        (job.state, job.args.decode::<serde_json::Value>().unwrap()),
+        (State::Available, serde_json::json!({"n": 2}))
+    );
 }
 
 async fn what_is_not_json_is_kept_and_nothing_changes(kit: Kit) {
     let id = kit.discarded("report", r#"{"n":1}"#, "boom").await;
     let form = form(&kit, id).await;
     let page = send(&kit, id, &form, "{\"n\": </textarea>").await.failed(StatusCode::BAD_REQUEST);
-    assert!(page.contains("\n{&quot;n&quot;: &lt;/textarea&gt;</textarea>") && page.contains("line 1 column 7"), "{page}");
+    assert!(
+        page.contains("\n{&quot;n&quot;: &lt;/textarea&gt;</textarea>") && page.contains("line 1 column 7"),
+        "{page}"
+    );
     assert_eq!(kit.job(id).await.state, State::Discarded);
 }
 
@@ -57,7 +63,10 @@ async fn what_changed_meanwhile_is_shown_and_what_was_typed_kept(kit: Kit) {
     kit.finish(token, Outcome::Permanent("again".to_owned()), None).await;
 
     let page = send(&kit, id, &before, r#"{"n":"typed"}"#).await.failed(StatusCode::CONFLICT);
-    assert!(page.contains("changed meanwhile") && page.contains("{&quot;n&quot;:&quot;typed&quot;}</textarea>"), "{page}");
+    assert!(
+        page.contains("changed meanwhile") && page.contains("{&quot;n&quot;:&quot;typed&quot;}</textarea>"),
+        "{page}"
+    );
     assert!(page.contains("<th scope=\"row\">Fencing token</th><td>1</td><td>2</td>"), "{page}");
     assert_eq!(kit.job(id).await.args.as_str(), r#"{"n":1}"#);
 

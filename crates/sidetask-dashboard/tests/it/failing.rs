@@ -6,7 +6,9 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use sidetask::core::{Change, Claim, Claimed, Enqueued, Finish, Heartbeat, Joining, NewJob, Operate, ProgressUpdate};
 use sidetask::core::{Promoted, Purge, Rescued, Slots, Store, Verdict};
-use sidetask::{Client, Clock, Error, Events, Filter, JobId, JobRecord, Listed, MemoryStore, Page, State, Stats, WorkerId};
+use sidetask::{
+    Client, Clock, Error, Events, Filter, JobId, JobRecord, Listed, MemoryStore, Page, State, Stats, WorkerId,
+};
 use sidetask_dashboard::Dashboard;
 
 use crate::kit::{self, ask, post};

@@ -38,7 +38,10 @@ async fn what_others_wrote_is_text_on_every_page(kit: Kit) {
         assert!(!page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick"), "{path}");
     }
     let page = kit.get(&format!("/jobs/{id}")).await.page();
-    assert!(page.contains("&lt;script&gt;alert(1)") && page.contains("⟨U+202E⟩gnp.exe") && page.contains('\u{2400}'), "{page}");
+    assert!(
+        page.contains("&lt;script&gt;alert(1)") && page.contains("⟨U+202E⟩gnp.exe") && page.contains('\u{2400}'),
+        "{page}"
+    );
 }
 
 async fn large_arguments_are_cut_in_lists_and_folded_on_their_page(kit: Kit) {

@@ -20,7 +20,9 @@ async fn every_link_leads_to_a_page_wherever_it_is_mounted() {
             let page = fetch(&app, &path).await;
             assert!(matches!(page.status, StatusCode::OK), "{path}: {}", page.status);
             assert!(path.starts_with(base), "{path} is outside of {base}");
-            for (attribute, is_followed) in [("href=\"", true), ("src=\"", true), ("action=\"", false), ("data-events=\"", false)] {
+            for (attribute, is_followed) in
+                [("href=\"", true), ("src=\"", true), ("action=\"", false), ("data-events=\"", false)]
+            {
                 for link in page.text.split(attribute).skip(1).filter_map(|rest| rest.split('"').next()) {
                     let target = resolve(&path, &link.replace("&amp;", "&"));
                     assert!(target.starts_with(base), "{path}: {link} leads out of {base} to {target}");
@@ -39,7 +41,10 @@ async fn every_link_leads_to_a_page_wherever_it_is_mounted() {
 #[tokio::test]
 async fn the_first_page_is_found_without_its_slash_and_others_with_one() {
     let kit = filled().await;
-    for app in [Router::new().nest("/admin/tasks", kit.app.clone()), Router::new().nest_service("/admin/tasks", kit.app.clone())] {
+    for app in [
+        Router::new().nest("/admin/tasks", kit.app.clone()),
+        Router::new().nest_service("/admin/tasks", kit.app.clone()),
+    ] {
         for (path, leads_to) in [
             ("/admin/tasks", "/admin/tasks/"),
             ("/admin/tasks?did=retry", "/admin/tasks/?did=retry"),

@@ -123,7 +123,9 @@ async fn a_job_is_shown_with_all_that_is_known_of_it(kit: Kit) {
 }
 
 async fn a_job_that_is_not_there_is_not_found(kit: Kit) {
-    for path in ["/jobs/019a5c2e-7d31-7cc0-8a5e-0242ac120002", "/jobs/x", "/jobs/%00", "/jobs/..%2f..", "/nothing", "/assets/x"] {
+    for path in
+        ["/jobs/019a5c2e-7d31-7cc0-8a5e-0242ac120002", "/jobs/x", "/jobs/%00", "/jobs/..%2f..", "/nothing", "/assets/x"]
+    {
         let page = kit.get(path).await.failed(StatusCode::NOT_FOUND);
         assert!(page.contains("<h1>"), "{path}: {page}");
     }

@@ -1,7 +1,7 @@
 //! Arguments that are not to be seen.
 
 use axum::http::StatusCode;
-use sidetask::{Json, JobRecord};
+use sidetask::{JobRecord, Json};
 
 use crate::kit::{Kit, encoded, over_stores};
 

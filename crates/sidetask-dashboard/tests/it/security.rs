@@ -13,8 +13,20 @@ use crate::kit::{self, Kit, ask, request};
 async fn every_path(kit: &Kit) -> Vec<(Method, String)> {
     let id = kit.discarded("report", "{}", "boom").await;
     let assets = kit.get("/").await.text;
-    let style = assets.split("href=\"./").find(|link| link.starts_with("assets/style")).unwrap().split('"').next().unwrap();
-    let see = ["/", "/jobs", "/dead", "/queues", "/workers", "/events", "/bulk?do=retry", "/api/jobs", "/api/queues", "/api/stats"];
+    let style =
+        assets.split("href=\"./").find(|link| link.starts_with("assets/style")).unwrap().split('"').next().unwrap();
+    let see = [
+        "/",
+        "/jobs",
+        "/dead",
+        "/queues",
+        "/workers",
+        "/events",
+        "/bulk?do=retry",
+        "/api/jobs",
+        "/api/queues",
+        "/api/stats",
+    ];
     let see = see.map(str::to_owned).into_iter();
     let see = see.chain([format!("/jobs/{id}"), format!("/api/jobs/{id}"), "/nothing".to_owned(), format!("/{style}")]);
     let change = ["edit", "retry", "cancel", "delete", "run-now"].map(|what| format!("/jobs/{id}/{what}")).into_iter();
@@ -160,7 +172,10 @@ async fn a_read_only_dashboard_changes_nothing_and_has_no_buttons() {
             let (status, headers) = status_of(&kit, request(method, &path).body(Body::empty()).unwrap()).await;
             if status == StatusCode::OK && headers[header::CONTENT_TYPE] == "text/html; charset=utf-8" {
                 let page = kit.get(&path).await.page();
-                assert!(!page.contains("method=\"post\"><button") && !page.contains("class=\"danger\""), "{path}: {page}");
+                assert!(
+                    !page.contains("method=\"post\"><button") && !page.contains("class=\"danger\""),
+                    "{path}: {page}"
+                );
                 assert!(!page.contains("/retry") && page.contains("read only"), "{path}: {page}");
             }
             continue;
