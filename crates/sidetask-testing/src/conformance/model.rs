@@ -63,14 +63,14 @@ impl<'a> Run<'a> {
             lanes: Lanes::default(),
         };
         run.join().await;
-        run.enqueue().await;
-        run.look(Expected::new()).await;
+        let expected = run.enqueue().await;
+        run.look(expected).await;
         run
     }
 
     async fn step(&mut self) {
         self.h.clock.advance(Duration::from_millis(self.random.u64(0..4_000)));
-        let (name, expected) = match self.random.u8(0..17) {
+        let (name, expected) = match self.random.u8(0..19) {
             0..3 => ("enqueue", self.enqueue().await),
             3..6 => ("claim", self.claim().await),
             6..9 => ("finish", self.finish().await),
@@ -81,6 +81,8 @@ impl<'a> Run<'a> {
             13 => ("retry", self.retry().await),
             14 => ("reschedule", self.reschedule().await),
             15 => ("pause", self.pause().await),
+            16 => ("delete", self.delete().await),
+            17 => ("rewrite", self.rewrite().await),
             _ => ("come and go", self.come_and_go().await),
         };
         self.at = format!("{} {name},", self.at);
@@ -99,7 +101,7 @@ impl<'a> Run<'a> {
             match (expected.get(id), self.jobs.get(id)) {
                 (Some(&follows), _) => assert_eq!((job.state, job.attempt), follows, "{at} {id}"),
                 (None, Some(before)) => assert_eq!(picture(job), picture(before), "{at} {id}"),
-                (None, None) => assert_eq!(job.attempt, 0, "{at} {id}"),
+                (None, None) => panic!("{at} {id} is back, or comes from nowhere"),
             }
             assert_eq!(job.held, self.lanes.holds(job), "{at} {job:?}");
             assert!(!job.held || job.state == State::Scheduled, "{at} {job:?}");
@@ -203,12 +205,12 @@ impl<'a> Run<'a> {
 
     async fn progress(&mut self) -> Expected {
         let Some(token) = self.random.choice(&self.tokens).copied() else { return Expected::new() };
-        let (job, progress) = (&self.jobs[&token.job], Progress { done: self.random.u64(..), total: 0, message: None });
+        let progress = Progress { done: self.random.u64(..), total: 0, message: None };
         let verdicts =
             self.h.store.progress(vec![ProgressUpdate { token, progress: Some(progress), log: None }]).await.unwrap();
         if self.is_held(token) {
             assert_eq!(verdicts, [Verdict::Accepted(State::Running)], "{}", self.at);
-            return Expected::from([(job.id, (job.state, job.attempt))]);
+            return Expected::from([(token.job, (State::Running, token.attempt))]);
         }
         assert_eq!(verdicts, [Verdict::LeaseLost], "{}", self.at);
         Expected::new()
@@ -283,6 +285,31 @@ impl<'a> Run<'a> {
         follows.map(|state| (job.id, (state, job.attempt))).into_iter().collect()
     }
 
+    async fn delete(&mut self) -> Expected {
+        let Some(job) = self.any_job() else { return Expected::new() };
+        assert_eq!(self.h.delete(job.id).await, Some(job.state), "{}", self.at);
+        if job.state != State::Running {
+            self.jobs.remove(&job.id);
+            self.lanes.forget(&job);
+        }
+        Expected::new()
+    }
+
+    async fn rewrite(&mut self) -> Expected {
+        let Some(job) = self.any_job() else { return Expected::new() };
+        let fence = job.fence + u64::from(self.random.u8(0..4) == 0);
+        let args = format!("{{\"n\":{}}}", self.random.u8(..));
+        let answer = self.h.rewrite(job.id, &args, fence).await;
+        if job.state == State::Running || fence != job.fence {
+            assert_eq!(answer, None, "{}", self.at);
+            return Expected::new();
+        }
+        let is_held = if job.state.is_final() { self.lanes.enter(job.id, job.lane.as_ref()) } else { job.held };
+        assert_eq!(answer, Some(lifecycle::waits(is_held, false)), "{}", self.at);
+        assert_eq!(self.h.job(job.id).await.args.as_str(), args, "{}", self.at);
+        Expected::from([(job.id, (lifecycle::waits(is_held, false), job.attempt))])
+    }
+
     async fn pause(&mut self) -> Expected {
         self.paused = !self.paused;
         self.h.store.pause(&self.queue, self.paused).await.unwrap();
@@ -319,8 +346,8 @@ impl<'a> Run<'a> {
     }
 
     fn is_held(&self, token: Token) -> bool {
-        let job = &self.jobs[&token.job];
-        job.state == State::Running && self.fences[&token.job] == token.fence
+        let is_running = self.jobs.get(&token.job).is_some_and(|job| job.state == State::Running);
+        is_running && self.fences[&token.job] == token.fence
     }
 
     /// What the lifecycle says to a report, were it made now.

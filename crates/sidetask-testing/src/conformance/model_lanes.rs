@@ -38,6 +38,13 @@ impl Lanes {
         is_held
     }
 
+    /// Takes out a job that was deleted.
+    pub(super) fn forget(&mut self, job: &JobRecord) {
+        let Some(members) = job.lane.as_ref().and_then(|lane| self.0.get_mut(&*lane.name)) else { return };
+        members.under_way.remove(&job.id);
+        members.held.retain(|(id, _)| *id != job.id);
+    }
+
     pub(super) fn holds(&self, job: &JobRecord) -> bool {
         let members = job.lane.as_ref().and_then(|lane| self.0.get(&*lane.name));
         members.is_some_and(|members| members.held.iter().any(|(id, _)| *id == job.id))
