@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetask::{Call, Clock, JobId, State};
+use sidetask::{Call, Clock, JobId, Json, State};
 
 use crate::plans::Plan;
 use crate::run::{FAR, KINDS, QUEUES, Run};
@@ -26,12 +26,14 @@ const MOST_WORKERS: usize = 4;
 
 impl Run {
     pub(crate) async fn step(&mut self) {
-        match self.random.u8(0..34) {
+        match self.random.u8(0..36) {
             0..14 => self.enqueue().await,
             14 | 15 => self.repeat_doubtful().await,
             16 | 17 => self.cancel().await,
             18 => self.retry().await,
             19 => self.reschedule().await,
+            34 => self.delete().await,
+            35 => self.rewrite().await,
             20 | 21 => self.pause_or_resume().await,
             22 => self.purge().await,
             23..26 if self.workers.len() < MOST_WORKERS => self.start_worker().await,
@@ -50,11 +52,8 @@ impl Run {
     }
 
     fn order(&mut self) -> Order {
+        let plan = self.new_plan();
         let random = &mut self.random;
-        let plan = Plan::draw(random);
-        let plans = &mut self.world.scene().plans;
-        plans.push((plan, 0));
-        let plan = plans.len() - 1;
         Order {
             kind: KINDS[random.usize(..KINDS.len())],
             queue: QUEUES[random.usize(..QUEUES.len())],
@@ -112,6 +111,30 @@ impl Run {
         if let Some(id) = self.any_job() {
             let _ = self.people.reschedule(id, wait).await;
         }
+    }
+
+    async fn delete(&mut self) {
+        if let Some(id) = self.any_job() {
+            let _ = self.people.delete(id).await;
+        }
+    }
+
+    /// Gives a job another plan, as somebody does who has looked at it, and who may be late.
+    async fn rewrite(&mut self) {
+        let Some(id) = self.any_job() else { return };
+        let Ok(Some(job)) = self.people.job(id).await else { return };
+        self.world.clock.sleep(Duration::from_millis(self.random.u64(0..2_000))).await;
+        let plan = self.new_plan();
+        if let Ok(args) = Json::encode(&plan) {
+            let _ = self.people.rewrite(id, args, job.fence).await;
+        }
+    }
+
+    fn new_plan(&mut self) -> usize {
+        let plan = Plan::draw(&mut self.random);
+        let plans = &mut self.world.scene().plans;
+        plans.push((plan, 0));
+        plans.len() - 1
     }
 
     async fn pause_or_resume(&mut self) {

@@ -73,23 +73,24 @@ impl Model {
         answer: Option<State>,
         now: Timestamp,
     ) -> Result<(), Broken> {
-        let job = self.jobs.get_mut(&id);
-        let due = job.map(|job| {
-            match change {
-                Change::Cancel => job.cancel(now),
-                Change::Retry => job.retry(now),
-                Change::Reschedule(_) if job.state != State::Scheduled => {}
-                Change::Reschedule(wait) => {
-                    job.run_at = now.after(*wait);
-                    if wait.is_zero() {
-                        job.state = State::Available;
-                    }
-                }
-                Change::Delete | Change::Rewrite { .. } => panic!("no actor asks for {change:?}"),
+        let due = match (self.jobs.get_mut(&id), change) {
+            (Some(job), Change::Delete) if job.state != State::Running => {
+                let state = job.state;
+                self.forget(id);
+                Some(state)
             }
-            job.state
-        });
+            (Some(job), change) => job.change(change, now)?,
+            (None, _) => None,
+        };
         same("a change by hand answers the state", &due, &answer)
+    }
+
+    /// Takes out a job that is deleted or purged.
+    fn forget(&mut self, id: JobId) {
+        self.purged.insert(id);
+        if let Some(Job { kind, key: Some(key), .. }) = self.jobs.remove(&id) {
+            self.keys.remove(&(kind, key));
+        }
     }
 
     pub(crate) fn pause(&mut self, queue: &str, paused: bool) {
@@ -103,18 +104,38 @@ impl Model {
     pub(crate) fn purge(&mut self, purge: Purge, answer: usize, now: Timestamp) -> Result<(), Broken> {
         let before = now.before(purge.older_than);
         let is_old = |job: &Job| job.state == purge.state && job.ended_at.is_some_and(|ended_at| ended_at <= before);
-        let gone: Vec<(JobId, Job)> = self.jobs.extract_if(.., |_, job| is_old(job)).collect();
-        for (id, job) in &gone {
-            self.purged.insert(*id);
-            if let Some(key) = &job.key {
-                self.keys.remove(&(job.kind.clone(), key.clone()));
-            }
+        let gone: Vec<JobId> = self.jobs.iter().filter(|(_, job)| is_old(job)).map(|(id, _)| *id).collect();
+        for id in &gone {
+            self.forget(*id);
         }
         same("a purge deletes the jobs that ended long enough ago", &gone.len(), &answer)
     }
 }
 
 impl Job {
+    /// Answers the state that is to follow; `None` where the change is refused.
+    fn change(&mut self, change: &Change, now: Timestamp) -> Result<Option<State>, Broken> {
+        match change {
+            Change::Cancel => self.cancel(now),
+            Change::Retry => self.retry(now),
+            Change::Reschedule(_) if self.state != State::Scheduled => {}
+            Change::Reschedule(wait) => {
+                self.run_at = now.after(*wait);
+                if wait.is_zero() {
+                    self.state = State::Available;
+                }
+            }
+            // It runs.
+            Change::Delete => {}
+            Change::Rewrite { fence, .. } if self.state == State::Running || self.fence() != *fence => return Ok(None),
+            Change::Rewrite { args, .. } => {
+                self.plan = args.decode().map_err(|error| error.to_string())?;
+                self.retry(now);
+            }
+        }
+        Ok(Some(self.state))
+    }
+
     fn cancel(&mut self, now: Timestamp) {
         match self.state {
             State::Running => self.stop = true,
