@@ -7,6 +7,7 @@ mod connect;
 mod lanes;
 mod leader;
 mod lost;
+mod operate;
 mod poison;
 mod shared;
 mod storing;

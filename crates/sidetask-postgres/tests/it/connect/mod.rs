@@ -8,6 +8,7 @@ mod migrate;
 mod pooler;
 mod stand_in;
 mod tls;
+mod upgrade;
 
 use std::time::{Duration, Instant};
 
