@@ -1,5 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use tokio::sync::broadcast;
 
@@ -52,7 +52,8 @@ pub enum Event {
         /// The job, the attempt and the worker.
         token: Token,
     },
-    /// In detail: an attempt's function was called, in this process.
+    /// In detail: a worker of this process begins an attempt, which has its place and the permit of its kind's rate limit. A
+    /// function that blocks may still wait for a thread.
     Started {
         /// The job, the attempt and the worker.
         token: Token,
@@ -100,7 +101,7 @@ pub struct Publisher(Arc<Shared>);
 struct Shared {
     sender: RwLock<Option<Sender>>,
     /// How many want each step.
-    detailed: Arc<AtomicUsize>,
+    detailed: AtomicUsize,
 }
 
 type Sender = broadcast::Sender<Arc<[Event]>>;
@@ -112,7 +113,7 @@ impl Publisher {
     /// A publisher to which nobody listens yet.
     pub fn new() -> Self {
         let sender = RwLock::new(Some(broadcast::channel(Self::BACKLOG).0));
-        Self(Arc::new(Shared { sender, detailed: Arc::default() }))
+        Self(Arc::new(Shared { sender, detailed: AtomicUsize::new(0) }))
     }
 
     /// Whether nobody listens, so that events need not be made.
@@ -140,8 +141,8 @@ impl Publisher {
     /// Listens from now on. A closed publisher has nothing to say.
     pub fn subscribe(&self) -> Events {
         match &*self.0.sender.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(sender) => Events::new(sender.subscribe(), &self.0.detailed),
-            None => Events::new(broadcast::channel(1).1, &self.0.detailed),
+            Some(sender) => Events::new(sender.subscribe(), &self.0),
+            None => Events::new(broadcast::channel(1).1, &self.0),
         }
     }
 
@@ -161,23 +162,32 @@ impl Default for Publisher {
 #[derive(Debug)]
 pub struct Events {
     receiver: broadcast::Receiver<Arc<[Event]>>,
-    detailed: Arc<AtomicUsize>,
+    /// Not held, since a publisher that is dropped ends its events.
+    publisher: Weak<Shared>,
     in_detail: bool,
 }
 
 impl Events {
-    fn new(receiver: broadcast::Receiver<Arc<[Event]>>, detailed: &Arc<AtomicUsize>) -> Self {
-        Self { receiver, detailed: Arc::clone(detailed), in_detail: false }
+    fn new(receiver: broadcast::Receiver<Arc<[Event]>>, publisher: &Arc<Shared>) -> Self {
+        Self { receiver, publisher: Arc::downgrade(publisher), in_detail: false }
     }
 
     /// Has the store tell of each step in the life of jobs from now on, for as long as this lives. Other listeners may then
     /// hear of them as well.
     #[must_use]
     pub fn in_detail(mut self) -> Self {
-        if !std::mem::replace(&mut self.in_detail, true) {
-            self.detailed.fetch_add(1, Ordering::Relaxed);
+        if !std::mem::replace(&mut self.in_detail, true)
+            && let Some(publisher) = self.publisher.upgrade()
+        {
+            publisher.detailed.fetch_add(1, Ordering::Relaxed);
         }
         self
+    }
+
+    /// Who tells of them, for what others have to say to the same listeners. One to whom nobody listens where the store is
+    /// gone.
+    pub fn publisher(&self) -> Publisher {
+        self.publisher.upgrade().map_or_else(Publisher::new, Publisher)
     }
 
     /// The next batch, never empty; `None` once the store is closed. Cancel safe.
@@ -192,8 +202,10 @@ impl Events {
 
 impl Drop for Events {
     fn drop(&mut self) {
-        if self.in_detail {
-            self.detailed.fetch_sub(1, Ordering::Relaxed);
+        if self.in_detail
+            && let Some(publisher) = self.publisher.upgrade()
+        {
+            publisher.detailed.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -216,5 +228,21 @@ mod tests {
             assert_eq!(*batch, [Event::Scheduled]);
         }
         assert!(publisher.subscribe().next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn details_are_wanted_for_as_long_as_somebody_listens_for_them() {
+        let publisher = Publisher::new();
+        let mut events = publisher.subscribe();
+        assert!(!publisher.is_detailed());
+        let detailed = [publisher.subscribe().in_detail().in_detail(), publisher.subscribe().in_detail()];
+        events.publisher().publish(vec![Event::Scheduled]);
+        assert_eq!(*events.next().await.unwrap(), [Event::Scheduled]);
+        assert!(events.publisher().is_detailed());
+        drop(detailed);
+        assert!(!publisher.is_detailed());
+        drop(publisher);
+        assert!(events.next().await.is_none(), "a listener does not keep the publisher");
+        assert!(events.publisher().is_idle());
     }
 }

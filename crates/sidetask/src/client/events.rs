@@ -17,7 +17,8 @@ impl Client {
     /// change, what its workers claim, start and report. Of other processes there is only [`Event::Settled`] and
     /// [`Event::Changed`], where the store notices; to see what they do, [`follow`](Self::follow) jobs.
     ///
-    /// Begins when this is called, and ends when the store is closed. Where the client dispatches there is nothing to hear,
+    /// Each is told once it is stored; two that different threads take right after each other may be told in another order,
+    /// such as [`Event::Started`] before [`Event::Claimed`]. Begins when this is called, and ends when the store is closed. Where the client dispatches there is nothing to hear,
     /// and it ends at once. While nobody listens, steps are not told of and cost nothing.
     pub fn events(&self) -> JobEvents {
         JobEvents { heard: VecDeque::new(), next: self.0.backend.listen().map(|events| batch_of(events.in_detail())) }

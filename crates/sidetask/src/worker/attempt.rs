@@ -83,6 +83,7 @@ async fn run(
     place: &mut Option<Place>,
 ) -> Outcome {
     let kind = &job.kind;
+    shared.tell_of_start(job.token);
     // A function that blocks takes its place along, and keeps it until it really ends.
     let on_thread = || {
         let (running, token, place) = (Arc::clone(&shared.running), job.token, place.take());

@@ -258,6 +258,7 @@ impl WorkerBuilder {
         counting::describe();
         let ids = IdSource::new();
         let (reports, to_store) = mpsc::unbounded_channel();
+        let events = store.listen();
         let shared = Arc::new(Shared {
             worker: Mutex::new(ids.worker(clock.now())),
             ids,
@@ -273,9 +274,9 @@ impl WorkerBuilder {
             settings,
             begun: clock.elapsed(),
             clock,
+            publisher: events.publisher(),
             store,
         });
-        let events = shared.store.listen();
         let joined = if shared.settings.idle_after.is_none() { Some(shared.join().await?) } else { None };
         let (report, ended) = watch::channel(None);
         let periodics = schedules.into_iter().zip(ticks).collect();

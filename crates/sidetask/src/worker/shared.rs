@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
-use sidetask_core::{Claimed, Clock, Finish, IdSource, Joining, Kinds, Store, Token, WorkerId};
+use sidetask_core::{Claimed, Clock, Event, Finish, IdSource, Joining, Kinds, Publisher, Store, Token, WorkerId};
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
@@ -17,6 +17,8 @@ use crate::observe::counting::Sample;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
+    /// Tells of what the store does not see.
+    pub(super) publisher: Publisher,
     pub(super) clock: Arc<dyn Clock>,
     /// What had passed on the clock when the worker was started.
     pub(super) begun: Duration,
@@ -87,6 +89,13 @@ impl Shared {
         self.store.join(Joining { worker, name: name.clone(), lease: *lease }).await?;
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
         Ok(worker)
+    }
+
+    /// Tells those who listen for each step that an attempt begins.
+    pub(super) fn tell_of_start(&self, token: Token) {
+        if self.publisher.is_detailed() {
+            self.publisher.publish(vec![Event::Started { token }]);
+        }
     }
 
     /// Whether so many reports wait for the store that it should not be asked for more jobs.

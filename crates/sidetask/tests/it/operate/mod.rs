@@ -3,3 +3,4 @@
 mod bulk;
 mod by_hand;
 mod count;
+mod events;
