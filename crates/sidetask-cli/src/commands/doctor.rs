@@ -185,6 +185,8 @@ impl Finding {
 
 impl Row for Finding {
     const COLUMNS: &'static [&'static str] = &["STATUS", "CHECK", "FOUND", "ADVICE"];
+    const ELASTIC: usize = 2;
+    const WRAPS: bool = true;
 
     fn cells(&self) -> Vec<Cell> {
         let status = match self.status {

@@ -51,6 +51,10 @@ impl Color {
 pub(crate) trait Row {
     /// The columns' names.
     const COLUMNS: &'static [&'static str];
+    /// How many of the last columns adapt to the width of a terminal. The others are shown whole.
+    const ELASTIC: usize = 1;
+    /// Whether what does not fit into its column goes on in another line. It is cut otherwise.
+    const WRAPS: bool = false;
 
     /// One cell a column.
     fn cells(&self) -> Vec<Cell>;

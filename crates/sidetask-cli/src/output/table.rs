@@ -1,6 +1,6 @@
 //! Columns that line up, on a terminal no wider than it.
 
-use comfy_table::{CellAlignment, ContentArrangement, Row as Line, Table, presets};
+use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row as Line, Table, Width, presets};
 use sidetask::State;
 
 use super::{Row, clean};
@@ -77,15 +77,20 @@ impl Cell {
 /// A table with its columns' names.
 pub(super) fn columns<T: Row>(rows: &[T], is_terminal: bool, styled: bool) -> String {
     let mut table = empty(is_terminal, styled);
-    table.set_header(T::COLUMNS.iter().map(|name| {
+    let mut names = Line::from(T::COLUMNS.iter().map(|name| {
         let name = comfy_table::Cell::new(name);
         if styled { name.add_attribute(comfy_table::Attribute::Bold) } else { name }
     }));
+    names.max_height(1);
+    table.set_header(names);
     for row in rows {
         let mut line = Line::from(row.cells().into_iter().map(|cell| cell.shown(styled)));
-        line.max_height(1);
+        if !T::WRAPS {
+            line.max_height(1);
+        }
         table.add_row(line);
     }
+    keep_whole(&mut table, T::COLUMNS.len().saturating_sub(T::ELASTIC));
     finished(&table)
 }
 
@@ -95,19 +100,36 @@ pub(super) fn fields(fields: Vec<(&str, Cell)>, is_terminal: bool, styled: bool)
     for (name, value) in fields {
         table.add_row([Cell::new(name).tone(Tone::Quiet).shown(styled), value.shown(styled)]);
     }
+    keep_whole(&mut table, 1);
     finished(&table)
 }
 
 fn empty(is_terminal: bool, styled: bool) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    if is_terminal {
+    // One that does not know its width may be any.
+    if is_terminal && table.width().is_some_and(|width| width >= NARROW) {
         table.set_content_arrangement(ContentArrangement::Dynamic);
     }
     if styled {
         table.enforce_styling().style_text_only();
     }
     table
+}
+
+/// Terminals narrower than this break lines by themselves.
+const NARROW: u16 = 40;
+/// The least that a column is worth.
+const READABLE: u16 = 10;
+
+/// Shows so many of the first columns whole, and of the others as much as can be read.
+fn keep_whole(table: &mut Table, columns: usize) {
+    for (at, column) in table.column_iter_mut().enumerate() {
+        column.set_constraint(match at < columns {
+            true => ColumnConstraint::ContentWidth,
+            false => ColumnConstraint::LowerBoundary(Width::Fixed(READABLE)),
+        });
+    }
 }
 
 /// Without the space around the columns' outer edges.
