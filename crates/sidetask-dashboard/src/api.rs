@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use serde::{Deserialize, Serialize};
 use sidetask::{AttemptLog, Counts, Error, Filter, JobId, JobRecord, Page, Timestamp, WorkerRecord};
 
 use crate::actions::apply;
 use crate::failure::Failure;
+use crate::posted::Asked;
 use crate::shared::Shared;
 
 /// Which jobs are asked for.
@@ -31,7 +32,7 @@ pub(crate) struct Jobs {
 
 pub(crate) async fn jobs(
     State(shared): State<Arc<Shared>>,
-    Query(wanted): Query<Wanted>,
+    Asked(wanted): Asked<Wanted>,
 ) -> Result<Json<Jobs>, Failure> {
     let filter = Filter::parse(&wanted.filter)?;
     let mut page = Page::first(wanted.limit.unwrap_or(50));

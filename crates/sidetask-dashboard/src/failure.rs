@@ -135,7 +135,7 @@ fn sheet(frame: &Frame, failure: &Failure) -> maud::Markup {
     let content = html! {
         p.notice.error role="alert" { (visible(&failure.message)) }
         @if may_pass { p { "This may pass: try it again in a moment. Nothing is lost that was stored." } }
-        p { a href=(frame.to("")) { "Go to the overview" } }
+        p { a href=(frame.to("overview")) { "Go to the overview" } }
     };
     page(frame, Section::Nowhere, failure.title(), content)
 }

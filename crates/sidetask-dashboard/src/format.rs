@@ -36,6 +36,18 @@ pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
+/// JSON that can be edited, with such characters in its strings as escapes.
+pub(crate) fn in_json(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        match char {
+            _ if is_treacherous(char) && char != '\r' => shown.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ => shown.push(char),
+        }
+    }
+    shown
+}
+
 fn is_treacherous(char: char) -> bool {
     let turns =
         matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -111,6 +123,7 @@ mod tests {
         ] {
             assert_eq!(visible(text), shown);
         }
+        assert_eq!(in_json("[\"\u{202e}x\u{85}\"]"), "[\"\\u202ex\\u0085\"]");
         assert_eq!(brief("<é>", 2).into_string(), "<bdi>&lt;é…</bdi>");
     }
 

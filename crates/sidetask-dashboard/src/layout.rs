@@ -36,7 +36,7 @@ pub(crate) enum Section {
 }
 
 const MENU: [(Section, &str, &str); 5] = [
-    (Section::Overview, "", "Overview"),
+    (Section::Overview, "overview", "Overview"),
     (Section::Jobs, "jobs", "Jobs"),
     (Section::Dead, "dead", "Dead letters"),
     (Section::Queues, "queues", "Queues"),
@@ -58,7 +58,7 @@ impl Frame {
         Self { root: "../".repeat(depth), here: format!("./{last}{query}"), read_only, flash }
     }
 
-    /// A link to a path below the dashboard; the empty one is its first page.
+    /// A link to a path below the dashboard.
     pub(crate) fn to(&self, path: impl Display) -> String {
         format!("./{}{path}", self.root)
     }
@@ -99,7 +99,7 @@ pub(crate) fn page(frame: &Frame, section: Section, title: &str, content: Markup
             body data-events=(frame.to("events")) {
                 a.skip href="#main" { "Skip to content" }
                 header.top {
-                    a.brand href=(frame.to("")) { "sidetask" }
+                    a.brand href=(frame.to("overview")) { "sidetask" }
                     nav aria-label="Pages" {
                         ul {
                             @for (at, path, name) in MENU {

@@ -102,6 +102,7 @@ impl Dashboard {
         let shared = Arc::new(Shared::new(self.client, self.redact, self.read_only, guard));
         Router::new()
             .route("/", get(paths::first))
+            .route("/overview", get(pages::overview))
             .route("/jobs", get(pages::jobs))
             .route("/dead", get(pages::dead))
             .route("/jobs/{id}", get(pages::job))

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Sse;
+use axum::http::header::CACHE_CONTROL;
 use axum::response::sse::Event;
+use axum::response::{IntoResponse, Sse};
 use futures_util::future::{Either, select};
-use futures_util::{FutureExt, Stream, stream};
+use futures_util::{FutureExt, stream};
 use sidetask::{Clock, Events};
 
 use crate::failure::Failure;
@@ -60,9 +61,7 @@ struct Listener {
 }
 
 /// An event `changed` for each time that something did. It says nothing of what: pages ask for what they show.
-pub(crate) async fn events(
-    State(shared): State<Arc<Shared>>,
-) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
+pub(crate) async fn events(State(shared): State<Arc<Shared>>) -> Result<impl IntoResponse, Failure> {
     let busy = || Failure::new(StatusCode::SERVICE_UNAVAILABLE, "too many pages listen already");
     let place = Place::take(&shared).ok_or_else(busy)?;
     let nothing = || Failure::new(StatusCode::NOT_IMPLEMENTED, "there is no store here that could tell");
@@ -70,7 +69,7 @@ pub(crate) async fn events(
     let clock = shared.client.clock();
     let ends = clock.elapsed() + LASTS;
     let listener = Listener { events, clock, ends, is_greeted: false, is_told: false, _place: place };
-    Ok(Sse::new(stream::unfold(listener, next)))
+    Ok(([(CACHE_CONTROL, "no-store")], Sse::new(stream::unfold(listener, next))))
 }
 
 async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, Listener)> {

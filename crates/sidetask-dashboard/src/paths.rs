@@ -11,7 +11,8 @@ use crate::layout::Frame;
 use crate::pages::overview;
 use crate::shared::Shared;
 
-/// The first page. Its links are relative to a path that ends in a slash, so that a browser is sent there first.
+/// The first page. Where the path to it has no slash at its end, relative links would lead beside the dashboard, so that a
+/// browser is sent on to where the same page is with a name.
 pub(crate) async fn first(
     shared: State<Arc<Shared>>,
     frame: Frame,
@@ -21,10 +22,10 @@ pub(crate) async fn first(
     if path.ends_with('/') {
         return Ok(overview(shared, frame).await?.into_response());
     }
-    Ok(Redirect::temporary(&format!("./{}/{}", last(path), query(&original))).into_response())
+    Ok(Redirect::temporary(&format!("./{}/overview{}", last(path), query(&original))).into_response())
 }
 
-/// A nested router sees its first page with a slash as a path that it does not know. No other page ends in one.
+/// Some routers give the first page with a slash as a path that is not known. No other page ends in one.
 pub(crate) async fn elsewhere(
     shared: State<Arc<Shared>>,
     frame: Frame,

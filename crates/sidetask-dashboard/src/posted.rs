@@ -1,8 +1,9 @@
-//! Forms as they come in.
+//! Queries and forms as they come in. One that is not understood, or too large, is a [`Failure`].
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{DefaultBodyLimit, Form, FromRequest, Request};
+use axum::extract::{DefaultBodyLimit, Form, FromRequest, FromRequestParts, Query, Request};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
@@ -10,12 +11,28 @@ use crate::failure::Failure;
 /// How much a form may have: a mebibyte of arguments, each byte of which may take three, and a bit.
 const BYTES: usize = 3 * 1024 * 1024 + 64 * 1024;
 
-/// A form; one that is not understood, or too large, is a [`Failure`].
+/// A form.
 pub(crate) struct Posted<T>(pub(crate) T);
 
 /// Lets no larger body in.
 pub(crate) fn limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(BYTES)
+}
+
+/// The query.
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        match Query::<T>::try_from_uri(&parts.uri) {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => {
+                Err(Failure::bad_request(format!("the query is not understood: {}", rejection.body_text())))
+            }
+        }
+    }
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {

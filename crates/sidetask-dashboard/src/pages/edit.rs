@@ -12,7 +12,7 @@ use sidetask::{Error, JobRecord, Json, State};
 use super::job::heading;
 use super::{badge, text};
 use crate::failure::status_of;
-use crate::format::visible;
+use crate::format::{in_json, visible};
 use crate::layout::{Frame, Section, page};
 use crate::view::Shown;
 
@@ -32,7 +32,7 @@ impl Edit {
     pub(crate) fn of(shown: &Shown) -> Self {
         let job = &shown.job;
         Self {
-            args: text::indented(&job.args),
+            args: in_json(&text::indented(&job.args)),
             fence: job.fence,
             attempt: job.attempt,
             state: job.state.to_string(),

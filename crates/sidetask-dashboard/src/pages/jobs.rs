@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State as Extract};
+use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use sidetask::{Error, JobRecord, Listed, Page, State, Timestamp};
@@ -13,7 +13,8 @@ use super::sure::links;
 use super::text::without_backtrace;
 use crate::failure::{Failure, status_of};
 use crate::format::{brief, time, visible};
-use crate::layout::{Frame, Section, page};
+use crate::layout::{self, Frame, Section};
+use crate::posted::Asked;
 use crate::shared::Shared;
 use crate::view::Count;
 
@@ -37,7 +38,7 @@ const ON_A_PAGE: usize = 50;
 pub(crate) async fn jobs(
     Extract(shared): Extract<Arc<Shared>>,
     frame: Frame,
-    Query(ask): Query<Ask>,
+    Asked(ask): Asked<Ask>,
 ) -> Result<Response, Failure> {
     list(&shared, &frame, JOBS, ask).await
 }
@@ -46,7 +47,7 @@ pub(crate) async fn jobs(
 pub(crate) async fn dead(
     Extract(shared): Extract<Arc<Shared>>,
     frame: Frame,
-    Query(ask): Query<Ask>,
+    Asked(ask): Asked<Ask>,
 ) -> Result<Response, Failure> {
     list(&shared, &frame, DEAD, ask).await
 }
@@ -55,7 +56,11 @@ async fn list(shared: &Shared, frame: &Frame, list: List, mut ask: Ask) -> Resul
     if let Some(only) = list.only {
         ask.state = only.to_string();
     }
-    let (listed, counts) = match look(shared, &ask).await {
+    let mut page = Page::first(ON_A_PAGE);
+    if !ask.after.is_empty() {
+        page = page.after(ask.after.parse().map_err(|error: Error| Failure::bad_request(error.to_string()))?);
+    }
+    let (listed, counts) = match look(shared, &ask, page).await {
         Err(error) if is_of_the_filter(&error) => return Ok(misunderstood(frame, list, &ask, &error)),
         found => found?,
     };
@@ -69,20 +74,16 @@ async fn list(shared: &Shared, frame: &Frame, list: List, mut ask: Ask) -> Resul
             (paging(frame, list, &ask, &listed))
         }))
     };
-    Ok(page(frame, list.section, list.title, content).into_response())
+    Ok(layout::page(frame, list.section, list.title, content).into_response())
 }
 
 /// How many jobs there are in each state that the filter lets pass.
 pub(super) type Counts = [(State, Option<Count>)];
 
-async fn look(shared: &Shared, ask: &Ask) -> Result<(Listed, Vec<(State, Option<Count>)>), Error> {
+async fn look(shared: &Shared, ask: &Ask, page: Page) -> Result<(Listed, Vec<(State, Option<Count>)>), Error> {
     let typed = ask.typed()?;
     let counts = shared.counts(&typed).await?;
     let Some(filter) = ask.filter()? else { return Ok((Listed::default(), counts)) };
-    let mut page = Page::first(ON_A_PAGE);
-    if !ask.after.is_empty() {
-        page = page.after(ask.after.parse()?);
-    }
     Ok((shared.search(&filter, page).await?, counts))
 }
 
@@ -93,7 +94,7 @@ fn is_of_the_filter(error: &Error) -> bool {
 
 fn misunderstood(frame: &Frame, list: List, ask: &Ask, error: &Error) -> Response {
     let content = search(frame, list, ask, Some(error));
-    (status_of(error), page(frame, list.section, list.title, content)).into_response()
+    (status_of(error), layout::page(frame, list.section, list.title, content)).into_response()
 }
 
 fn search(frame: &Frame, list: List, ask: &Ask, error: Option<&Error>) -> Markup {

@@ -10,7 +10,7 @@ use super::ask::query;
 use super::where_supported;
 use crate::charts::sparkline;
 use crate::failure::Failure;
-use crate::format::{brief, number, time};
+use crate::format::{brief, number, time, visible};
 use crate::layout::{Frame, Section, page};
 use crate::shared::Shared;
 
@@ -102,7 +102,7 @@ fn pause(frame: &Frame, queue: &QueueStats, at: usize) -> Markup {
         form method="post" action=(frame.to(format!("queues/{action}"))) hx-boost="true" hx-target="#main" hx-select="#main"
             hx-swap="outerHTML" {
             input type="hidden" name="queue" value=(queue.queue);
-            button id={ "pause-" (at) } aria-label={ (word) " queue " (queue.queue) } { (word) }
+            button id={ "pause-" (at) } aria-label={ (word) " queue " (visible(&queue.queue)) } { (word) }
         }
     }
 }

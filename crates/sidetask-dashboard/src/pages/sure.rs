@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State as Extract};
+use axum::extract::State as Extract;
 use maud::{Markup, html};
 use serde::Deserialize;
 use sidetask::{Bulk, State};
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::flash::Did;
 use crate::format::{foreign, number};
 use crate::layout::{Frame, Section, page};
+use crate::posted::Asked;
 use crate::shared::Shared;
 use crate::view::Count;
 
@@ -125,7 +126,7 @@ fn label(doable: &Doable, count: Count) -> String {
 pub(crate) async fn sure(
     Extract(shared): Extract<Arc<Shared>>,
     frame: Frame,
-    Query(wish): Query<Wish>,
+    Asked(wish): Asked<Wish>,
 ) -> Result<Markup, Failure> {
     let doable = wish.doable()?;
     let ask = wish.ask();
