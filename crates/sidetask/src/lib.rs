@@ -41,8 +41,9 @@
 //! stores and the module `postgres`, feature `sqlx` to that the transactions of sqlx. Without both there is `memory:`.
 //! Feature `cron` adds schedules by cron expressions in time zones.
 //!
-//! Feature `metrics` adds counters, histograms and gauges and the module `metrics`, feature `otel` traces from attempts to
-//! where their jobs were enqueued and the module `trace`.
+//! Feature `metrics` adds counters, histograms and gauges and the module `metrics`, feature `logs` a layer of `tracing` that
+//! keeps what attempts log and the module `logs`, feature `otel` traces from attempts to where their jobs were enqueued and
+//! the module `trace`.
 
 mod blocking;
 mod cancel_on_drop;
@@ -72,6 +73,8 @@ pub use client::{
 pub use connect::connect;
 pub use executor::{Executor, ExecutorBuilder};
 pub use memory::MemoryStore;
+#[cfg(feature = "logs")]
+pub use observe::logs;
 #[cfg(feature = "metrics")]
 pub use observe::metrics;
 #[cfg(feature = "otel")]

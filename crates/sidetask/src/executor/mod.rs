@@ -10,6 +10,7 @@ use sidetask_core::{
     Clock, Context, Deadline, Definition, Error, Json, Registry, StateMap, TaskError, TaskErrorKind, Timestamp, Work,
 };
 use tokio::runtime::Handle;
+use tracing::Span;
 
 use crate::BlockingPool;
 use crate::blocking::Lost;
@@ -153,7 +154,9 @@ impl Executor {
                 let (occupy, cancel) = (on_thread(), cancel.clone());
                 // What it stores, progress for instance, may go through connections and timers of the runtime.
                 let runtime = Handle::try_current();
+                let span = Span::current();
                 let function = move || {
+                    let _entered = span.enter();
                     let _runtime = runtime.as_ref().ok().map(Handle::enter);
                     if cancel.is_cancelled() {
                         return Err(TaskError::cancel("it was cancelled before it began"));

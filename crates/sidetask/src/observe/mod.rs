@@ -8,6 +8,15 @@ pub(crate) mod counting;
 pub(crate) mod counting;
 #[cfg(feature = "metrics")]
 mod labels;
+#[cfg(feature = "logs")]
+mod log_line;
+#[cfg(feature = "logs")]
+pub(crate) mod logging;
+#[cfg(not(feature = "logs"))]
+#[path = "not_logging.rs"]
+pub(crate) mod logging;
+#[cfg(feature = "logs")]
+pub mod logs;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 pub(crate) mod spans;

@@ -12,6 +12,7 @@ use super::queues::Place;
 use super::running::Attempt;
 use super::shared::{Report, Shared};
 use crate::observe::counting::Sample;
+use crate::observe::logging::Logged;
 use crate::observe::spans;
 use crate::panics::{self, catch};
 
@@ -25,17 +26,19 @@ pub(super) fn begin(shared: &Arc<Shared>, job: Claimed, place: Place) {
         let (kind, queue) = (Arc::clone(&job.kind), place.queue);
         let (cancel, store) = (CancelToken::new(), Arc::clone(&shared.store));
         let context = Context::of_job(token, Arc::clone(&kind), job.max_attempts, cancel, store);
-        let span = spans::attempt(&job);
-        let attempt = attempt(Arc::clone(shared), job, context.clone(), sample.clone(), place);
+        let (span, logged) = Logged::of(|| spans::attempt(&job));
+        let watched = (sample.clone(), logged.clone());
+        let attempt = attempt(Arc::clone(shared), job, context.clone(), watched, place);
         let handle = tokio::spawn(attempt.instrument(span));
-        Attempt { token, kind, queue, context, sample: sample.clone(), handle }
+        Attempt { token, kind, queue, context, sample: sample.clone(), logged, handle }
     });
     if !started {
-        shared.report(Report::release(token, sample));
+        shared.report(Report::release(token, sample, None));
     }
 }
 
-async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, mut sample: Sample, place: Place) {
+async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, watched: (Sample, Logged), place: Place) {
+    let (mut sample, logged) = watched;
     let definition = shared.executor.find(&job.kind).cloned();
     let mut place = Some(place);
     let (outcome, retry_in) = match definition {
@@ -43,7 +46,8 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, mut sample
             let outcome = match admitted(&shared, &definition, &job, context.cancel_token(), place.as_ref()).await {
                 Ok(limiter) => {
                     sample.begins(&job, &*shared.clock);
-                    let outcome = run(&shared, &definition, &job, &context, &mut place).await;
+                    let running = run(&shared, &definition, &job, &context, &mut place);
+                    let outcome = logged.kept_while(running, job.token, &*shared.store, &*shared.clock).await;
                     sample.ends(&*shared.clock);
                     if let Some(limiter) = limiter {
                         heed(&shared, &limiter, &outcome);
@@ -68,7 +72,7 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, mut sample
         tracing::warn!(error = panics::without_backtrace(error), "the attempt failed");
     }
     if shared.running.end(&job.token) {
-        let finish = Finish { token: job.token, outcome, retry_in, log: None };
+        let finish = Finish { token: job.token, outcome, retry_in, log: logged.end() };
         shared.report(Report { finish, in_transaction, sample });
     }
     // After the report, so that the store has it before it is asked for the next job.

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::shared::Report;
 use crate::observe::counting::Sample;
+use crate::observe::logging::Logged;
 
 #[derive(Debug, Default)]
 pub(super) struct Running {
@@ -42,6 +43,7 @@ pub(super) struct Attempt {
     /// What the function knows it by.
     pub(super) context: Context,
     pub(super) sample: Sample,
+    pub(super) logged: Logged,
     /// Its task.
     pub(super) handle: JoinHandle<()>,
 }

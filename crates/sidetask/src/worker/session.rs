@@ -203,7 +203,8 @@ async fn give_back(shared: &Shared, last: Instant) -> Vec<GivenBack> {
     }
     for attempt in &held {
         let in_transaction = attempt.context.is_completed_in_transaction();
-        shared.report(Report { in_transaction, ..Report::release(attempt.token, attempt.sample.clone()) });
+        let (sample, log) = (attempt.sample.clone(), attempt.logged.end());
+        shared.report(Report { in_transaction, ..Report::release(attempt.token, sample, log) });
     }
     let mut given_back = Vec::with_capacity(held.len());
     for Attempt { token, kind, handle, .. } in held {

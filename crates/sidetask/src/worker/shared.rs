@@ -50,9 +50,9 @@ pub(super) struct Report {
 
 impl Report {
     /// That of an attempt that is given back.
-    pub(super) fn release(token: Token, sample: Sample) -> Self {
+    pub(super) fn release(token: Token, sample: Sample, log: Option<Arc<str>>) -> Self {
         let outcome = Outcome::Released(Duration::ZERO);
-        let finish = Finish { token, outcome, retry_in: Duration::ZERO, log: None };
+        let finish = Finish { token, outcome, retry_in: Duration::ZERO, log };
         Self { finish, in_transaction: false, sample }
     }
 }
@@ -112,7 +112,7 @@ impl Shared {
     /// Gives back a job that was not begun.
     pub(super) fn give_back(&self, job: &Claimed) {
         self.running.expect_report(&job.token);
-        self.report(Report::release(job.token, Sample::of(job)));
+        self.report(Report::release(job.token, Sample::of(job), None));
     }
 
     pub(super) fn is_stopping(&self) -> bool {

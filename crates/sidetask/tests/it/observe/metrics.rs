@@ -148,6 +148,12 @@ async fn the_store_is_measured_when_it_is_asked_for() {
     sidetask::metrics::record_store(&kit.client).await.unwrap();
     let depths = State::ALL.map(|state| told.number(&format!("sidetask_queue_depth{{mail,{state}}}")));
     assert_eq!(depths, [1.0, 3.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(told.number("sidetask_queue_oldest_due_age_seconds{mail}"), 0.0);
+    kit.clock.advance(90 * SECOND);
+    kit.client.enqueue(Call::new("count.unheard-of", ()).queue("later").delay(SECOND)).await.unwrap();
+    sidetask::metrics::record_store(&kit.client).await.unwrap();
+    assert_eq!(told.number("sidetask_queue_oldest_due_age_seconds{mail}"), 90.0);
+    assert_eq!(told.number("sidetask_queue_oldest_due_age_seconds{later}"), 0.0);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What is told of jobs: metrics, logs and spans, and where panics come from.
 
+mod logs;
 mod metrics;
 mod panics;
 mod spans;
