@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{Dependency, Metadata, Package};
 use crate::steps::{Step, cargo, output, succeed};
 
 /// Which crates of this workspace each published one may be built on.
@@ -27,6 +27,9 @@ const FOR_TESTS: &str = "sidetask-testing";
 
 /// Who may all the same: programs that are killed by tests, and tell these what they did.
 const PARTS_OF_TESTS: &[&str] = &["sidetask-reliability"];
+
+/// The one crate that may, for the one feature with which users test: their tests move the clock that ours move.
+const FEATURE_FOR_TESTS: (&str, &str) = (FACADE, "testing");
 
 /// The crate that users depend on.
 const FACADE: &str = "sidetask";
@@ -127,6 +130,9 @@ fn wrong_dependencies(package: &Package, metadata: &Metadata) -> Vec<String> {
         if used == FOR_TESTS && PARTS_OF_TESTS.contains(&name.as_str()) && !package.is_published() {
             return None;
         }
+        if used == FOR_TESTS && is_for_users_tests(package, dependency) {
+            return None;
+        }
         if used == FOR_TESTS {
             return Some(format!("`{name}` is built on `{used}`, which may only be a dev-dependency"));
         }
@@ -134,6 +140,15 @@ fn wrong_dependencies(package: &Package, metadata: &Metadata) -> Vec<String> {
         (!allowed.contains(&used)).then(|| format!("`{name}` is built on `{used}`, but may use only {allowed:?}"))
     });
     faults.collect()
+}
+
+/// Whether a package has this dependency for [`FEATURE_FOR_TESTS`] and nothing else, which no other feature switches on.
+fn is_for_users_tests(package: &Package, dependency: &Dependency) -> bool {
+    let (crate_name, feature) = FEATURE_FOR_TESTS;
+    let switch = format!("dep:{}", dependency.name);
+    let brings = |parts: &[String]| parts.iter().any(|part| *part == switch || part == feature);
+    let by: Vec<&String> = package.features.iter().filter(|(_, parts)| brings(parts)).map(|(name, _)| name).collect();
+    package.name == crate_name && dependency.optional && by == [feature]
 }
 
 fn wrong_rust_versions(metadata: &Metadata, pinned: Version) -> Vec<String> {

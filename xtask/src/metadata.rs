@@ -1,5 +1,6 @@
 //! The part of `cargo metadata` that the checks read.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -23,6 +24,9 @@ pub(crate) struct Package {
     /// The registries that it may go to; `None` stands for all.
     publish: Option<Vec<String>>,
     pub(crate) dependencies: Vec<Dependency>,
+    /// What each feature switches on.
+    #[serde(default)]
+    pub(crate) features: BTreeMap<String, Vec<String>>,
     targets: Vec<Target>,
 }
 
@@ -36,6 +40,9 @@ struct Target {
 pub(crate) struct Dependency {
     pub(crate) name: String,
     kind: Option<String>,
+    /// Whether only features bring it.
+    #[serde(default)]
+    pub(crate) optional: bool,
 }
 
 impl Metadata {

@@ -278,6 +278,11 @@ impl Error {
         Self::new(Kind::NotFinished, format!("job {id} has no output yet: it is {state}"))
     }
 
+    /// Jobs that have not ended where they should have.
+    pub fn unfinished(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::NotFinished, message)
+    }
+
     /// A job that ended without an output.
     pub fn discarded(id: JobId, last: &str) -> Self {
         Self::new(Kind::Discarded, format!("job {id} was discarded: {last}"))

@@ -51,7 +51,8 @@ pub(crate) fn expand(function: &Function, options: &Options) -> TokenStream {
 /// The stored arguments. `pub`, since an associated type may not be less visible than its trait; outside of the block
 /// that it stands in, nothing can name it.
 fn stored_struct(function: &Function, args: &Ident) -> TokenStream {
-    let fields = function.stored().map(|Argument { name, ty, serde }| quote!(#(#serde)* #name: #ty));
+    let vis = &function.vis;
+    let fields = function.stored().map(|Argument { name, ty, serde }| quote!(#(#serde)* #vis #name: #ty));
     let name = function.sig.ident.unraw();
     let expecting = format!("the arguments of `{name}`, as an object by parameter name or an array by position");
     quote! {

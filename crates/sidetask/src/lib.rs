@@ -31,6 +31,7 @@
 //! | call a service no more often than it allows | [`RateLimit`], [`Task::rate_limit`] |
 //! | store a job in a transaction of your own, or complete one | module `sqlite`, module `postgres` |
 //! | find async code that blocks its thread | [`stall`] |
+//! | test code that enqueues, and tasks | module `testing` |
 //! | know what went wrong | [`Error`] and its `is_*` predicates |
 //! | write a store | [`core`], and the conformance suite in `sidetask-testing` |
 //! | bring in a service of your own | [`Dispatch`] for its clients, [`Executor`] where the calls arrive, [`scheme!`] for its URLs |
@@ -44,6 +45,8 @@
 //! Feature `metrics` adds counters, histograms and gauges and the module `metrics`, feature `logs` a layer of `tracing` that
 //! keeps what attempts log and the module `logs`, feature `otel` traces from attempts to where their jobs were enqueued and
 //! the module `trace`.
+//!
+//! Feature `testing` is for your tests: a queue of their own, with a clock that stands still, and the module `testing`.
 
 mod blocking;
 mod cancel_on_drop;
@@ -64,6 +67,8 @@ pub mod sqlite;
 pub mod stall;
 mod task;
 mod tasks;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod worker;
 
 pub use blocking::{Blocking, BlockingPool, BlockingPoolBuilder, PoolStats, blocking, blocking_with_token};
@@ -100,5 +105,7 @@ pub use sidetask_core as core;
 /// What `#[task]` expands to needs these names. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "testing")]
+    pub use serde_json;
     pub use sidetask_core::__private::*;
 }

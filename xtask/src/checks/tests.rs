@@ -53,6 +53,22 @@ fn the_test_kit_is_a_dev_dependency_or_none() {
 }
 
 #[test]
+fn the_facade_may_use_the_test_kit_for_one_feature_that_nothing_switches_on() {
+    let facade = |optional: bool, features: Value| {
+        let mut facade = package("sidetask", &[("sidetask-testing", Value::Null)]);
+        facade["dependencies"][0]["optional"] = json!(optional);
+        facade["features"] = features;
+        faults_of(facade).len()
+    };
+    let switch = json!(["dep:sidetask-testing"]);
+    assert_eq!(facade(true, json!({ "testing": switch, "default": [] })), 0);
+    assert_eq!(facade(false, json!({ "testing": switch })), 1);
+    assert_eq!(facade(true, json!({ "testing": switch, "default": ["testing"] })), 1);
+    assert_eq!(facade(true, json!({ "testing": switch, "sqlite": switch })), 1);
+    assert_eq!(facade(true, json!({ "kit": switch })), 1);
+}
+
+#[test]
 fn a_published_crate_without_a_rule_is_a_fault() {
     assert!(faults_of(package("sidetask-redis", &[]))[0].contains("MAY_USE"));
 }

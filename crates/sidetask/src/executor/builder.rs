@@ -61,12 +61,18 @@ impl ExecutorBuilder {
     /// - [`is_configuration`](Error::is_configuration) names every fault of the registered tasks;
     /// - [`is_missing_state`](Error::is_missing_state) names a task and the type of the `#[state]` value that it lacks.
     pub fn build(self) -> Result<Executor, Error> {
+        let executor = self.build_lacking_states()?;
+        executor.registry().iter().try_for_each(|definition| executor.check_states(definition))?;
+        Ok(executor)
+    }
+
+    /// The executor, though some of its tasks may lack a `#[state]` value.
+    pub(crate) fn build_lacking_states(self) -> Result<Executor, Error> {
         let Self { mut registry, states, pool, clock, max_output_bytes } = self;
         if max_output_bytes == 0 {
             return Err(Error::configuration(&["max_output_bytes is 0: no output has 0 bytes".to_owned()]));
         }
         registry.check()?;
-        registry.iter().try_for_each(|definition| definition.check_states(&states))?;
         panics::listen();
         counting::know(&registry);
         Ok(Executor(Arc::new(Inner {

@@ -80,6 +80,11 @@ impl Executor {
         &self.0.clock
     }
 
+    /// Checks that it has every `#[state]` value of a function.
+    pub(crate) fn check_states(&self, definition: &Definition) -> Result<(), Error> {
+        definition.check_states(&self.0.states)
+    }
+
     /// Runs one attempt: the function with these arguments, for at most `limit`, or its kind's own
     /// [`timeout`](crate::TaskOptions::timeout) where that is `None`. The function is told the earlier of that
     /// and the context's own [`deadline`](Context::deadline), which is not enforced: give it as the limit as well.
@@ -226,6 +231,14 @@ impl fmt::Debug for Executor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor").field("registry", &self.0.registry).finish_non_exhaustive()
     }
+}
+
+/// The wait before the next attempt. A backoff may be a user's function, which may panic.
+pub(crate) fn retry_in(definition: &Definition, attempt: u32, random: &mut fastrand::Rng) -> Duration {
+    catch(|| definition.options().backoff.wait(attempt, random)).unwrap_or_else(|panic| {
+        tracing::warn!(panic = panic.message(), "the backoff panicked: the default is used");
+        sidetask_core::Backoff::default().wait(attempt, random)
+    })
 }
 
 fn not_begun(kind: &str, error: &TaskError) -> Outcome {

@@ -5,6 +5,8 @@ mod inner;
 mod lane;
 mod manage;
 mod operate;
+#[cfg(feature = "testing")]
+mod step;
 mod work;
 
 use std::fmt;

@@ -56,7 +56,7 @@ pub(crate) enum Admission {
 }
 
 impl Limiter {
-    pub(super) fn new(limit: RateLimit) -> Self {
+    pub(crate) fn new(limit: RateLimit) -> Self {
         Self { limit, state: Mutex::default(), first: tokio::sync::Mutex::default() }
     }
 

@@ -11,10 +11,11 @@ use super::limited::{admitted, heed};
 use super::queues::Place;
 use super::running::Attempt;
 use super::shared::{Report, Shared};
+use crate::executor::retry_in;
 use crate::observe::counting::Sample;
 use crate::observe::logging::Logged;
 use crate::observe::spans;
-use crate::panics::{self, catch};
+use crate::panics;
 
 /// About how long a job waits that this worker does not know after all.
 const SOON: Duration = Duration::from_secs(1);
@@ -57,7 +58,7 @@ async fn attempt(shared: Arc<Shared>, job: Claimed, context: Context, watched: (
                 Err(given_back) => given_back,
             };
             let retry_in = match outcome {
-                Outcome::Failed(_) => retry_in(&shared, &definition, job.token.attempt),
+                Outcome::Failed(_) => retry_in(&definition, job.token.attempt, &mut shared.random()),
                 _ => Duration::ZERO,
             };
             (outcome, retry_in)
@@ -108,13 +109,4 @@ fn told(outcome: Outcome, context: &Context) -> Outcome {
         }
         outcome => outcome,
     }
-}
-
-/// The wait before the next attempt. A backoff may be a user's function, which may panic.
-fn retry_in(shared: &Shared, definition: &Definition, attempt: u32) -> Duration {
-    let mut random = shared.random();
-    catch(|| definition.options().backoff.wait(attempt, &mut random)).unwrap_or_else(|panic| {
-        tracing::warn!(panic = panic.message(), "the backoff panicked: the default is used");
-        sidetask_core::Backoff::default().wait(attempt, &mut random)
-    })
 }

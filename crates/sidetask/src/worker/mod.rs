@@ -26,6 +26,8 @@ mod shared;
 pub use builder::WorkerBuilder;
 pub use report::{GivenBack, ShutdownReport, WorkerQueue, WorkerStats};
 pub use retention::Retention;
+#[cfg(feature = "testing")]
+pub(crate) use scheduler::Periodic;
 use shared::Shared;
 
 /// A running worker: claims jobs of its queues, runs them, and reports how they ended. Made by

@@ -17,13 +17,13 @@ use crate::schedule::{Schedule, Ticks};
 const LOOK: Duration = Duration::from_secs(10);
 
 /// A schedule, and what each of its ticks stores.
-pub(super) struct Periodic {
-    pub(super) schedule: Schedule,
+pub(crate) struct Periodic {
+    pub(crate) schedule: Schedule,
     call: Box<dyn Fn(Timestamp) -> Result<NewJob, Error> + Send + Sync>,
 }
 
 impl Periodic {
-    pub(super) fn new<T: 'static>(
+    pub(crate) fn new<T: 'static>(
         schedule: Schedule,
         max_args_bytes: usize,
         call: impl Fn(Timestamp) -> Call<T> + Send + Sync + 'static,
@@ -32,7 +32,7 @@ impl Periodic {
     }
 
     /// The job of a tick, or why there is none.
-    fn job(&self, at: Timestamp, missed: bool) -> Result<NewJob, String> {
+    pub(crate) fn job(&self, at: Timestamp, missed: bool) -> Result<NewJob, String> {
         let job = panics::catch(|| (self.call)(at)).map_err(|panic| panic.message().to_owned())?;
         let job = job.map_err(|error| format!("{error:?}"))?;
         Ok(NewJob { tick: Some(Tick { schedule: self.schedule.name().to_owned(), at, missed }), ..job })

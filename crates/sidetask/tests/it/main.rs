@@ -23,6 +23,7 @@ mod spawned;
 mod stall;
 mod task;
 mod tasks;
+mod testing;
 #[cfg(feature = "sqlite")]
 mod transaction;
 mod ui;
