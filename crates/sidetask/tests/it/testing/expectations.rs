@@ -58,7 +58,7 @@ async fn what_is_enqueued_is_found_by_all_that_was_said_of_it() {
     refute_enqueued!(queue, ship, count = 2);
     refute_enqueued!(queue, obey);
     queue.advance(HOUR);
-    assert_enqueued!(queue, ship, within = SECOND * 0);
+    assert_enqueued!(queue, ship, within = std::time::Duration::ZERO);
 }
 
 #[tokio::test]
