@@ -157,13 +157,13 @@ impl Activity {
 
     /// Adds what was done elsewhere: in another queue, or at another time of the minute.
     pub fn add(&mut self, other: &Self) {
-        self.completed += other.completed;
-        self.failed += other.failed;
-        self.discarded += other.discarded;
+        self.completed = self.completed.saturating_add(other.completed);
+        self.failed = self.failed.saturating_add(other.failed);
+        self.discarded = self.discarded.saturating_add(other.discarded);
         self.waited = self.waited.saturating_add(other.waited);
         self.ran = self.ran.saturating_add(other.ran);
         self.longest = self.longest.max(other.longest);
-        self.attempts += other.attempts;
+        self.attempts = self.attempts.saturating_add(other.attempts);
     }
 
     /// Whether nothing was counted.
@@ -174,7 +174,7 @@ impl Activity {
     /// The minute of a time.
     pub fn minute_of(time: Timestamp) -> Timestamp {
         const MINUTE: i64 = 60_000_000;
-        Timestamp::from_micros(time.as_micros().div_euclid(MINUTE) * MINUTE)
+        Timestamp::from_micros(time.as_micros().div_euclid(MINUTE).saturating_mul(MINUTE))
     }
 }
 
@@ -213,6 +213,8 @@ mod tests {
         for (seconds, minute) in [(0, 0), (59, 0), (60, 60), (-1, -60), (-60, -60)] {
             assert_eq!(Activity::minute_of(at(seconds)), at(minute), "{seconds}");
         }
+        let first = Timestamp::from_micros(i64::MIN);
+        assert_eq!(Activity::minute_of(first), first);
     }
 
     #[test]

@@ -4,8 +4,8 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction};
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Call, CancelToken, Change, Claim, Context, Event, Finish, Joining, Kinds, Purge, State, Store, Verdict, Want,
-    WorkerId,
+    Call, CancelToken, Change, Claim, Clock, Context, Event, Finish, Joining, Kinds, Purge, State, Store, Verdict,
+    Want, WorkerId,
 };
 use sidetask_sqlite::{CompleteIn, SqliteOptions, SqliteStore, rusqlite};
 use sidetask_testing::ManualClock;
@@ -86,6 +86,8 @@ async fn a_job_ends_if_and_only_if_the_transaction_is_committed() {
     assert!(job.finished_at.is_some());
     let counts = kit.store.stats().await.unwrap().queue("default");
     assert_eq!((counts.count(State::Running), counts.count(State::Completed)), (0, 1));
+    let activity = kit.store.operate().activity(kit.clock.now()).await.unwrap();
+    assert_eq!((activity.len(), activity[0].completed, activity[0].attempts), (1, 1, 1), "it counts as any other");
     let purge = Purge { state: State::Completed, older_than: Duration::ZERO, limit: 10 };
     assert_eq!(kit.store.purge(purge).await.unwrap(), 1);
 }

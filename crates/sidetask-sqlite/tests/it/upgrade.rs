@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use sidetask_core::lifecycle::Outcome;
 use sidetask_core::{
-    Call, Change, Claim, Clock, Finish, IdSource, JobId, Joining, Json, Kinds, State, Store, SystemClock, Verdict, Want,
+    Call, Change, Claim, Clock, Filter, Finish, IdSource, JobId, Joining, Json, Kinds, Page, State, Store, SystemClock,
+    Verdict, Want,
 };
 use sidetask_sqlite::{SqliteStore, rusqlite};
 
@@ -52,6 +53,16 @@ async fn jobs_of_the_first_version_go_on_in_every_state() {
         let job = job.unwrap();
         assert_eq!((job.state, job.lane, job.held), (state, None, false));
         assert_eq!((job.key.as_deref(), job.args.as_str(), job.attempt), (Some(state.as_str()), "1", 1));
+        assert_eq!((job.fence, job.timeout, job.trace), (1, None, None));
+        assert!(store.operate().logs(job.id).await.unwrap().is_empty());
+    }
+    let schema = store.operate().schema().await.unwrap();
+    let names: Vec<&str> = schema.migrations.iter().map(|migration| migration.name.as_str()).collect();
+    assert_eq!((schema.version, names), (4, vec!["jobs", "lanes", "schedules", "operate"]));
+    assert_eq!(store.operate().oldest_due().await.unwrap().len(), 1);
+    for state in State::ALL {
+        let listed = store.list(Filter::all().state(state), Page::default()).await.unwrap().jobs;
+        assert_eq!(listed.len(), 1, "{state}");
     }
 
     assert_eq!(store.promote(10).await.unwrap().moved, 2, "the scheduled and the retryable one");
@@ -72,6 +83,15 @@ async fn jobs_of_the_first_version_go_on_in_every_state() {
     };
     let finishes = claimed.iter().map(|claimed| finish(claimed.token)).collect();
     assert_eq!(store.finish(finishes).await.unwrap(), [Verdict::Accepted(State::Completed); 8]);
+    let attempts: u64 = store
+        .operate()
+        .activity(store.clock().now().before(Duration::from_secs(3600)))
+        .await
+        .unwrap()
+        .iter()
+        .map(|minute| minute.attempts)
+        .sum();
+    assert_eq!(attempts, 8);
     let counts = store.stats().await.unwrap().total();
     assert_eq!((counts.count(State::Completed), counts.count(State::Available), counts.total()), (8, 1, 9));
 }
