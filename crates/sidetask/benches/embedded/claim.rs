@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sidetask::core::{Claim, IdSource, Joining, Want, WorkerId};
+use sidetask::core::{Claim, IdSource, Joining, Token, Want, WorkerId};
 use sidetask::{Call, Error, Kinds, Store};
 
 use crate::jobs::{call, client, store_of};
@@ -18,13 +18,13 @@ const CHUNK: usize = 50_000;
 
 pub(crate) struct Stores {
     few: Waiting,
-    many: Waiting,
+    pub(crate) many: Waiting,
     future: Waiting,
     _dir: tempfile::TempDir,
 }
 
-struct Waiting {
-    store: Arc<dyn Store>,
+pub(crate) struct Waiting {
+    pub(crate) store: Arc<dyn Store>,
     worker: WorkerId,
 }
 
@@ -70,13 +70,18 @@ impl Waiting {
         Ok(Self { store, worker })
     }
 
+    /// How long a claim takes.
     async fn claim(&self) -> Result<f64, Error> {
+        let begun = Instant::now();
+        self.claim_one().await?;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+
+    pub(crate) async fn claim_one(&self) -> Result<Token, Error> {
         let wants = vec![Want { queue: "default".into(), limit: 1 }];
         let kinds = Kinds::from_iter([crate::jobs::noop::KIND]);
-        let begun = Instant::now();
         let claimed = self.store.claim(Claim { worker: self.worker, kinds, wants }).await?;
-        let elapsed = begun.elapsed().as_secs_f64();
         assert_eq!(claimed.len(), 1);
-        Ok(elapsed)
+        Ok(claimed[0].token)
     }
 }

@@ -8,6 +8,7 @@
 mod child;
 mod claim;
 mod jobs;
+mod lists;
 mod overhead;
 mod pickup;
 mod raw;
@@ -37,6 +38,7 @@ async fn bench(json: bool) -> Result<(), Box<dyn std::error::Error>> {
     // In the working directory and not in the system's temporary one, which may be in memory.
     let dir = tempfile::tempdir_in(".")?;
     let claims = claim::Stores::fill().await?;
+    lists::spread(&claims.many).await?;
     let mut report = Report::of(&LINES);
     for round in 1..=ROUNDS {
         eprintln!("round {round} of {ROUNDS}");
@@ -58,6 +60,7 @@ async fn measure(dir: &Path, round: usize, claims: &claim::Stores) -> Result<Fig
     pickup::same_process(&dir, &mut figures).await?;
     pickup::other_process(&dir, &mut figures).await?;
     claims.measure(&mut figures).await?;
+    lists::measure(&*claims.many.store, &mut figures).await?;
     overhead::in_process(&mut figures).await?;
     child::idle(&dir, &mut figures).await?;
     std::fs::remove_dir_all(&dir)?;

@@ -2,7 +2,7 @@
 
 use sidetask_bench_report::{Line, figure, over};
 
-pub(crate) static LINES: [Line; 27] = [
+pub(crate) static LINES: [Line; 31] = [
     figure("raw_append_1"),
     figure("raw_sync_p50_ms"),
     figure("raw_sync_p99_ms"),
@@ -14,6 +14,10 @@ pub(crate) static LINES: [Line; 27] = [
     figure("claim_us_10k"),
     figure("claim_us_1m"),
     figure("claim_us_future"),
+    figure("page_ms_few_in_1m"),
+    figure("page_ms_newest_of_1m"),
+    figure("page_ms_20k_examined"),
+    figure("oldest_due_ms_of_1m"),
     figure("pickup_p50_ms"),
     figure("pickup_p99_ms"),
     figure("pickup_other_p50_ms"),
