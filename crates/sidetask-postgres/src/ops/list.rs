@@ -42,7 +42,7 @@ static LIST: Statement = Statement {
                  ORDER BY id DESC LIMIT $6 + 1) AS looked_at) AS numbered
          WHERE place >= $6 OR (($3::int2[] IS NULL OR state = ANY($3)) AND ($4::text IS NULL OR queue = $4)
              AND ($5::text IS NULL OR kind = $5))
-         ORDER BY place LIMIT $7"
+         ORDER BY id DESC LIMIT $7"
     ),
     types: &[
         Type::INT8,
