@@ -12,10 +12,10 @@ use super::Backend;
 use super::turns::Turns;
 
 /// How often jobs of a store are read again though nothing was heard of them: events are not promised across processes.
-const NET: Duration = Duration::from_secs(1);
+pub(super) const NET: Duration = Duration::from_secs(1);
 
 /// How many jobs are read in one request.
-const READ: usize = 256;
+pub(super) const READ: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Hub {
@@ -216,14 +216,14 @@ async fn listen(mut listening: Listening, mut events: Option<Events>) {
 }
 
 /// The next events; waits for ever where there are none, and once the store has closed.
-async fn next(events: &mut Option<Events>) -> Option<Arc<[Event]>> {
+pub(super) async fn next(events: &mut Option<Events>) -> Option<Arc<[Event]>> {
     match events {
         Some(events) => events.next().await,
         None => std::future::pending().await,
     }
 }
 
-fn jittered(interval: Duration) -> Duration {
+pub(super) fn jittered(interval: Duration) -> Duration {
     interval.mul_f64(0.9 + 0.2 * fastrand::f64())
 }
 

@@ -4,3 +4,4 @@ mod bulk;
 mod by_hand;
 mod count;
 mod events;
+mod follow;
