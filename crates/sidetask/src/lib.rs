@@ -97,7 +97,7 @@ pub use sidetask_core::{
 pub use sidetask_macros::{task, task_sns};
 pub use task::{IntoTask, Retry, Running, Task};
 pub use tasks::{Failure, OnError, Results, TaskKey, Tasks, TasksError, TasksHandle};
-pub use worker::{GivenBack, Retention, ShutdownReport, Worker, WorkerBuilder, WorkerQueue, WorkerStats};
+pub use worker::{GivenBack, Retention, ShutdownReport, Worker, WorkerBuilder, WorkerPhase, WorkerQueue, WorkerStats};
 
 /// What a store is made of, for those who write one.
 pub use sidetask_core as core;

@@ -12,7 +12,7 @@ use super::retention::Retention;
 use super::running::Running;
 use super::scheduler::Periodic;
 use super::session::live;
-use super::shared::Shared;
+use super::shared::{Presence, Shared};
 use crate::observe::counting;
 use crate::schedule::{self, Schedule};
 use crate::{BlockingPool, Executor, ExecutorBuilder, rate};
@@ -261,6 +261,7 @@ impl WorkerBuilder {
         let events = store.listen();
         let shared = Arc::new(Shared {
             worker: Mutex::new(ids.worker(clock.now())),
+            presence: Mutex::new(Presence::Joining),
             ids,
             kinds,
             executor,

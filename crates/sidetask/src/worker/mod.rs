@@ -24,11 +24,11 @@ mod session;
 mod shared;
 
 pub use builder::WorkerBuilder;
-pub use report::{GivenBack, ShutdownReport, WorkerQueue, WorkerStats};
+pub use report::{GivenBack, ShutdownReport, WorkerPhase, WorkerQueue, WorkerStats};
 pub use retention::Retention;
 #[cfg(feature = "testing")]
 pub(crate) use scheduler::Periodic;
-use shared::Shared;
+use shared::{Presence, Shared};
 
 /// A running worker: claims jobs of its queues, runs them, and reports how they ended. Made by
 /// [`Client::worker`](crate::Client::worker).
@@ -94,6 +94,21 @@ impl Worker {
     /// Whether it runs nothing and the store has every result.
     pub fn is_idle(&self) -> bool {
         self.shared.running.is_quiet()
+    }
+
+    /// Where it stands.
+    pub fn phase(&self) -> WorkerPhase {
+        if self.ended.borrow().is_some() || self.ended.has_changed().is_err() {
+            WorkerPhase::Ended
+        } else if self.shared.is_stopping() {
+            WorkerPhase::Stopping
+        } else {
+            match self.shared.presence() {
+                Presence::Joining => WorkerPhase::Joining,
+                Presence::Member => WorkerPhase::Working,
+                Presence::Dormant => WorkerPhase::Dormant,
+            }
+        }
     }
 
     /// Ends the worker. First it claims no more, and waits for what runs. When `deadline` has passed, it cancels and

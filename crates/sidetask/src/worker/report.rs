@@ -51,6 +51,22 @@ impl fmt::Display for ShutdownReport {
     }
 }
 
+/// Where a worker stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum WorkerPhase {
+    /// It makes itself known to its store, at first or again, and claims nothing until it has.
+    Joining,
+    /// It claims jobs and runs them.
+    Working,
+    /// It waits until it is needed, see [`WorkerBuilder::when_needed`](crate::WorkerBuilder::when_needed).
+    Dormant,
+    /// A shutdown was asked for, and what runs has not ended.
+    Stopping,
+    /// It has shut down, or its runtime has.
+    Ended,
+}
+
 /// What a worker does at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

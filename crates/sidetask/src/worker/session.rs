@@ -16,7 +16,7 @@ use super::listen::listen;
 use super::report::{GivenBack, ShutdownReport};
 use super::running::{Attempt, TakenOver};
 use super::scheduler::{Periodic, schedule};
-use super::shared::{Report, Shared};
+use super::shared::{Presence, Report, Shared};
 use crate::schedule::Ticks;
 
 /// How long after its deadline a shutdown may take to tell the store.
@@ -74,9 +74,13 @@ pub(super) async fn live(
 
 /// Joins the store for another session, as soon as there is reason to. `None` where the worker is to stop.
 async fn next_worker(shared: &Shared, reason: Reason) -> Option<WorkerId> {
-    if reason != Reason::None && !until_needed(shared, reason).await {
-        return None;
+    if reason != Reason::None {
+        shared.is(Presence::Dormant);
+        if !until_needed(shared, reason).await {
+            return None;
+        }
     }
+    shared.is(Presence::Joining);
     let backoff = Backoff::exponential(Duration::from_millis(50), Duration::from_secs(1));
     for failures in 1.. {
         match shared.join().await {

@@ -36,7 +36,19 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
     pub(super) ids: IdSource,
     pub(super) worker: Mutex<WorkerId>,
+    pub(super) presence: Mutex<Presence>,
     pub(super) random: Mutex<fastrand::Rng>,
+}
+
+/// Whether the store knows the worker, and if not, why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    /// It joins.
+    Joining,
+    /// It holds a lease.
+    Member,
+    /// It waits until it is needed.
+    Dormant,
 }
 
 /// The report of an attempt, on its way to the store.
@@ -82,12 +94,21 @@ impl Shared {
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn is(&self, presence: Presence) {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner) = presence;
+    }
+
+    pub(super) fn presence(&self) -> Presence {
+        *self.presence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes itself known to the store, under a new id.
     pub(super) async fn join(&self) -> Result<WorkerId, sidetask_core::Error> {
         let worker = self.ids.worker(self.clock.now());
         let Settings { name, lease, .. } = &self.settings;
         self.store.join(Joining { worker, name: name.clone(), lease: *lease }).await?;
         *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = worker;
+        self.is(Presence::Member);
         Ok(worker)
     }
 
