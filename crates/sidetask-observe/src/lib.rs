@@ -1,31 +1,31 @@
-//! What a worker tells of itself over HTTP: metrics for Prometheus, and whether it lives and is ready.
+//! What a program with [sidetask] tells of itself: metrics for Prometheus, and whether it lives and is ready, over
+//! HTTP.
+//!
+//! ```no_run
+//! use sidetask_observe::Probes;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! sidetask_observe::install()?; // before anything is counted
+//! let client = sidetask::connect("sqlite:tasks.db").await?;
+//! let worker = client.worker().start().await?;
+//!
+//! let router = Probes::new(client).worker(worker).router();
+//! # #[cfg(any())]
+//! axum::serve(tokio::net::TcpListener::bind("127.0.0.1:9090").await?, router).await?;
+//! # Ok(()) }
+//! ```
+//!
+//! | path | answers |
+//! |---|---|
+//! | `/metrics` | what [`sidetask::metrics`] lists, and all else that the program counts, as Prometheus reads it |
+//! | `/livez` | 200, for as long as the process and its runtime answer |
+//! | `/readyz` | 200 where the store answers and every worker has joined it, otherwise 503 with the reasons as JSON |
+//!
+//! None of them asks who is asking: serve them where only those can reach them who may.
 
-use axum::Router;
-use sidetask::{Client, Worker};
+mod probes;
+mod recent;
+mod recorder;
 
-/// `/metrics`, `/livez` and `/readyz` of one client and its worker.
-#[derive(Clone, Debug)]
-#[must_use = "probes do nothing until their router is served"]
-pub struct Probes {
-    client: Client,
-    worker: Option<Worker>,
-}
-
-impl Probes {
-    /// Those of a client.
-    pub const fn new(client: Client) -> Self {
-        Self { client, worker: None }
-    }
-
-    /// With those of a worker.
-    pub fn worker(mut self, worker: Worker) -> Self {
-        self.worker = Some(worker);
-        self
-    }
-
-    /// The routes, to be served or merged into others.
-    pub fn router(self) -> Router {
-        let _ = (self.client, self.worker);
-        Router::new()
-    }
-}
+pub use probes::Probes;
+pub use recorder::{install, install_beside};

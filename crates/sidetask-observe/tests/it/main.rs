@@ -1,0 +1,8 @@
+//! What is told over HTTP, over the public API.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
+
+mod kit;
+mod probes;
+mod recorder;
+mod sick;
