@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use sidetask_core::{Call, Clock as _, Error, Handler, IdSource, Registry, StateMap, Store, TaskFunction, Timestamp};
 use sidetask_testing::ManualClock;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 
 use super::drain::{Bounds, Periods};
 use super::queue::{Inner, TestQueue};
 use super::recorder::Recorder;
 use crate::worker::Periodic;
-use crate::{BlockingPool, Client, Executor, MemoryStore, Schedule, schedule};
+use crate::{BlockingPool, Client, Executor, MemoryStore, Schedule, logs, schedule};
 
 /// Settings of a [`TestQueue`].
 #[derive(Debug)]
@@ -170,6 +172,7 @@ impl TestQueueBuilder {
             random: Mutex::new(fastrand::Rng::with_seed(seed)),
             periods: Periods::new(schedules, ticks),
             bounds,
+            subscriber: tracing_subscriber::registry().with(logs::layer_with(LevelFilter::DEBUG)).into(),
         }))
     }
 }

@@ -94,7 +94,7 @@ impl<'a, T> CrashWorker<'a, T> {
             At::Begin => {
                 queue.recorder.begin(job, CancelToken::new(), None);
                 let recording = queue.recorder.end(job).ok_or_else(|| Error::no_such_job(job))?;
-                Attempted { claimed, outcome: Outcome::Expired, recording }
+                Attempted { claimed, outcome: Outcome::Expired, recording, log: None }
             }
             At::End => queue.attempt(definition, claimed, None, None).await?,
             At::Progress(number) => {

@@ -19,6 +19,10 @@ pub struct JobRun<T = serde_json::Value> {
     pub record: JobRecord,
     /// Every report of progress, in order.
     pub progress: Vec<Progress>,
+    /// What it logged, a line an event, of level debug and above: see [`logs`](crate::logs). Tasks that the function spawns
+    /// count where they carry the span and the subscriber along (`.in_current_span().with_current_subscriber()`). Where the
+    /// test has a subscriber of its own, only what that one's [`logs::layer`](crate::logs::layer) takes down.
+    pub log: String,
     /// The jobs that were stored while it ran, by calls that went through the queue's client, as they are when it has
     /// ended. A call that found a job with the same key or id stored none.
     pub enqueued: Vec<JobRecord>,
@@ -39,8 +43,8 @@ impl<T> JobRun<T> {
 
     /// The same run, its output read as a `U`.
     pub fn returns<U>(self) -> JobRun<U> {
-        let Self { outcome, attempt, record, progress, enqueued, ended_at, output: _ } = self;
-        JobRun { outcome, attempt, record, progress, enqueued, ended_at, output: PhantomData }
+        let Self { outcome, attempt, record, progress, log, enqueued, ended_at, output: _ } = self;
+        JobRun { outcome, attempt, record, progress, log, enqueued, ended_at, output: PhantomData }
     }
 }
 
@@ -91,6 +95,7 @@ impl<T> fmt::Debug for JobRun<T> {
             .field("attempt", &self.attempt)
             .field("record", &self.record)
             .field("progress", &self.progress)
+            .field("log", &self.log)
             .field("enqueued", &self.enqueued)
             .finish_non_exhaustive()
     }

@@ -7,6 +7,7 @@ use sidetask_core::{
     Call, Clock as _, Error, IdSource, JobRecord, Kinds, RateLimit, TaskFunction, Timestamp, WorkerId,
 };
 use sidetask_testing::ManualClock;
+use tracing::Dispatch;
 
 use super::crash::CrashWorker;
 use super::drain::{Bounds, Drained, Periods, Until};
@@ -40,6 +41,8 @@ pub(super) struct Inner {
     pub(super) random: Mutex<fastrand::Rng>,
     pub(super) periods: Periods,
     pub(super) bounds: Bounds,
+    /// For the logs of attempts.
+    pub(super) subscriber: Dispatch,
 }
 
 impl TestQueue {

@@ -13,12 +13,17 @@ use sidetask_core::{
     Call, CancelToken, Claimed, Context, Definition, Error, Finish, JobId, JobRecord, Joining, Store, WorkerId,
 };
 use tokio::sync::Notify;
+use tracing::instrument::WithSubscriber as _;
+use tracing::subscriber::NoSubscriber;
+use tracing::{Dispatch, Instrument as _, dispatcher};
 
 use super::death::Death;
 use super::queue::{Inner, TestQueue};
 use super::recorder::Recording;
 use super::{JobRun, death};
 use crate::executor;
+use crate::observe::logging::Logged;
+use crate::observe::spans;
 
 /// One attempt of a call, about to be run: await it. Made by [`TestQueue::run_job`].
 #[must_use = "nothing runs until it is awaited"]
@@ -83,6 +88,7 @@ pub(super) struct Attempted {
     pub(super) claimed: Claimed,
     pub(super) outcome: Outcome,
     pub(super) recording: Recording,
+    pub(super) log: Option<Arc<str>>,
 }
 
 impl Inner {
@@ -106,7 +112,7 @@ impl Inner {
             Outcome::Failed(_) => executor::retry_in(definition, token.attempt, &mut self.random()),
             _ => Duration::ZERO,
         };
-        self.recorder.finish(vec![Finish { token, outcome, retry_in, log: None }]).await?;
+        self.recorder.finish(vec![Finish { token, outcome, retry_in, log: attempted.log.clone() }]).await?;
         self.told(attempted).await
     }
 
@@ -144,18 +150,29 @@ impl Inner {
         let store = Arc::clone(&self.recorder) as Arc<dyn Store>;
         let context = Context::of_job(token, Arc::clone(&kind), claimed.max_attempts, cancel, store);
         let begun = Arc::new(Begun::default());
+        let subscriber = self.subscriber();
+        let (span, logged) = dispatcher::with_default(&subscriber, || Logged::of(|| spans::attempt(&claimed)));
         let on_thread = || {
             death.as_deref().inspect(|death| death.note_blocking());
             begun.is_blocking.store(true, Ordering::SeqCst);
-            let begun = Arc::clone(&begun);
-            move || begun.on_thread.notify_one()
+            let (begun, subscriber) = (Arc::clone(&begun), subscriber.clone());
+            move || {
+                begun.on_thread.notify_one();
+                dispatcher::set_default(&subscriber)
+            }
         };
         let limit = claimed.timeout.or(definition.options().timeout);
         let run = self.executor.run_with(&kind, definition, &claimed.args, context, limit, on_thread);
-        let outcome = self.with_time(run, &begun, takes, limit, death.as_deref()).await;
+        let run = self.with_time(run, &begun, takes, limit, death.as_deref());
+        let outcome = run.instrument(span).with_subscriber(subscriber.clone()).await;
         let recording = self.recorder.end(token.job);
         let recording = recording.ok_or_else(|| Error::conflict(format!("job {} was run twice at once", token.job)))?;
-        Ok(Attempted { claimed, outcome, recording })
+        Ok(Attempted { claimed, outcome, recording, log: logged.end() })
+    }
+
+    /// What takes down what an attempt logs: the test's own subscriber where it has one, and otherwise the queue's.
+    fn subscriber(&self) -> Dispatch {
+        dispatcher::get_default(|current| if current.is::<NoSubscriber>() { &self.subscriber } else { current }.clone())
     }
 
     /// Polls an attempt, and lets the time pass that it is to take.
@@ -188,13 +205,14 @@ impl Inner {
 
     /// What is told of an attempt, when it was reported or lost.
     pub(super) async fn told(&self, attempted: Attempted) -> Result<JobRun, Error> {
-        let Attempted { claimed, outcome, recording } = attempted;
+        let Attempted { claimed, outcome, recording, log } = attempted;
         let enqueued = self.recorder.jobs(recording.enqueued).await?.into_iter().flatten().collect();
         Ok(JobRun {
             outcome,
             attempt: claimed.token.attempt,
             record: self.record(claimed.token.job).await?,
             progress: recording.progress,
+            log: log.as_deref().unwrap_or_default().to_owned(),
             enqueued,
             ended_at: self.executor.clock().now(),
             output: PhantomData,

@@ -8,6 +8,7 @@ use sidetask::{Context, TaskError, task};
 mod crashes;
 mod drains;
 mod expectations;
+mod logs;
 mod runs;
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -23,7 +23,6 @@ async fn each_outcome_is_seen_and_leaves_the_job_as_a_worker_would() {
     let failed = |text: &str| Outcome::Failed(text.to_owned());
     for (order, outcome, state, next_in) in [
         ("fail", failed("as told"), State::Retryable, Some(SECOND * 10)),
-        ("panic", failed("`testing.obey` panicked: as told"), State::Retryable, Some(SECOND * 10)),
         ("retry after", Outcome::RetryAfter(HOUR, "429".to_owned()), State::Retryable, Some(HOUR)),
         ("snooze", Outcome::Snoozed(HOUR), State::Scheduled, Some(HOUR)),
         ("give up", Outcome::Permanent("never".to_owned()), State::Discarded, None),
@@ -39,6 +38,14 @@ async fn each_outcome_is_seen_and_leaves_the_job_as_a_worker_would() {
             assert_eq!(run.error(), Some(run.record.errors[0].message.as_str()));
         }
     }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failure_of_the_attempt() {
+    let queue = TestQueue::new();
+    let run = queue.run_job(obey::call("panic".into())).await.unwrap();
+    assert!(run.error().unwrap().starts_with("`testing.obey` panicked: as told"), "{:?}", run.outcome);
+    assert_eq!(run.record.state, State::Retryable);
 }
 
 #[tokio::test]
