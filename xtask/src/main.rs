@@ -94,10 +94,10 @@ const CHORES: &[Chore] = &[
         usage: "bench NAME [--output json] [..]",
         about: "measure ourselves beside the raw figures",
         details: "Runs a benchmark in a release build: `aws`, running and sending tasks beside Lambda's bare runtime and \
-                  the bare requests; `embedded`, the embedded store beside the disk; `postgres`, the PostgreSQL \
-                  store beside the server, with `--peers` beside another queue too; `response`, tasks after the response \
-                  beside a server without them. Everything after its name is passed on to it, and its standard \
-                  output is left as it is.",
+                  the bare requests; `dashboard`, each of its pages with a million jobs; `embedded`, the embedded store \
+                  beside the disk; `postgres`, the PostgreSQL store beside the server, with `--peers` beside another \
+                  queue too; `response`, tasks after the response beside a server without them. Everything after its \
+                  name is passed on to it, and its standard output is left as it is.",
         run: bench,
     },
     Chore {
@@ -223,6 +223,7 @@ const BENCHMARKS: &[Benchmark] = &[
         programs: &[&["--profile", "handler", "--features", "handlers"], &["--release", "--features", "dispatch"]],
         peers: None,
     },
+    Benchmark { name: "dashboard", package: "sidetask-dashboard", programs: &[], peers: None },
     Benchmark { name: "embedded", package: "sidetask", programs: &[], peers: None },
     Benchmark {
         name: "postgres",
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {
         assert!(run_with(&["tset"]).contains("cargo xtask COMMAND"));
-        assert!(run_with(&["bench", "mysql"]).contains("`aws`, `embedded`, `postgres`, `response`"));
+        assert!(run_with(&["bench", "mysql"]).contains("`aws`, `dashboard`, `embedded`, `postgres`, `response`"));
         assert!(run_with(&["bench"]).contains("which benchmark"));
         assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
         assert!(run_with(&["set-up", "mysql"]).contains("`postgres`"));
