@@ -91,7 +91,42 @@ async fn note(shared: Weak<Shared>) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use sidetask::{Call, Client, MemoryStore};
+    use sidetask_testing::ManualClock;
+
     use super::*;
+    use crate::auth::Guard;
+
+    #[tokio::test]
+    async fn notes_are_taken_while_somebody_looks_and_no_longer() {
+        let clock = ManualClock::default();
+        let client = Client::new(Arc::new(MemoryStore::builder().clock(clock.clone()).build()));
+        let shared = Arc::new(Shared::new(client.clone(), None, false, Guard::Shut));
+        let look = async || {
+            let counts = client.stats().await.unwrap().total();
+            shared.depth.look(Arc::downgrade(&shared), &counts, client.clock().now())
+        };
+        assert_eq!(look().await.len(), 1);
+        client.enqueue(Call::new("mail", ())).await.unwrap();
+        let passes = |condition: fn(&Notes) -> bool| {
+            let (clock, shared) = (clock.clone(), Arc::clone(&shared));
+            let waits = async move {
+                while !condition(&shared.depth.notes()) {
+                    clock.advance(EVERY);
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(20), waits)
+        };
+        passes(|notes| notes.samples.len() > 1).await.unwrap();
+        let samples = look().await;
+        assert_eq!((samples[0].available, samples[1].available), (0, 1));
+        passes(|notes| !notes.is_noting).await.unwrap();
+        assert!(!look().await.is_empty());
+        assert!(shared.depth.notes().is_noting, "who looks again has it noted again");
+    }
 
     #[test]
     fn notes_are_an_hour_at_most_and_not_too_close() {

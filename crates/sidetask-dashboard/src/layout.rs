@@ -109,6 +109,7 @@ pub(crate) fn page(frame: &Frame, section: Section, title: &str, content: Markup
                     }
                     @if frame.read_only { span.badge { "read only" } }
                     span #live-status.live-status role="status" {}
+                    span #said.visually-hidden aria-live="polite" {}
                 }
                 main #main tabindex="-1" {
                     h1 { bdi { (title) } }

@@ -1,4 +1,47 @@
 //! Queues, jobs and workers in the browser, as a router to mount in any axum application.
+//!
+//! ```
+//! use axum::Router;
+//! use sidetask_dashboard::Dashboard;
+//!
+//! # async fn example() -> Result<(), sidetask::Error> {
+//! let client = sidetask::connect("memory:").await?;
+//! let dashboard = Dashboard::new(client).password("correct horse battery staple");
+//! let app: Router = Router::new().nest("/admin/tasks", dashboard.router());
+//! # Ok(()) }
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+//! ```
+//!
+//! Pages work without script and are kept up to date with it: the server tells them that something changed, and they look
+//! now and then in any case. Whatever they need is in the program: one style sheet, htmx and a few lines of script, nothing
+//! from elsewhere. A page costs about the same however many jobs there are, since no list, count or search looks at more than
+//! a few thousand of them; where that is not the end, it says so.
+//!
+//! # Who may do what
+//! - It is **closed**: HTTP Basic with a [password](Dashboard::password), or one that is made and logged. Behind HTTPS, since
+//!   Basic sends it with every request. [Open](Dashboard::open) it on a loopback address or behind a login of your own.
+//! - Nothing is changed for **another site**: what is not a `GET` needs `Sec-Fetch-Site` to be `same-origin` or `none`, or
+//!   where a browser does not send that, an `Origin` that is our own. A program that is no browser sends
+//!   `Sec-Fetch-Site: none`.
+//! - **[Read-only](Dashboard::read_only)** refuses everything but `GET`.
+//! - **Nothing that others wrote** is more than text, and the content security policy lets no script or style run that is not
+//!   a file of the dashboard.
+//!
+//! # For programs
+//! Below `api`, in JSON, with the password and filters of the pages ([`Filter::parse`](sidetask::Filter::parse)):
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET api/jobs?filter=&limit=&after=` | `{"jobs": [..], "next": id or null}`, newest first; `next` is for `after`. Before the end a page may be short, or empty |
+//! | `GET api/jobs/{id}` | the job, with its `logs` |
+//! | `POST api/jobs/{id}/retry`, `cancel`, `run-now`, `delete` | `{"id", "state"}`: the state that it is in then, or was in where it is deleted |
+//! | `GET api/queues` | `[{"queue", "paused", "counts", "oldest_due"}, ..]` |
+//! | `GET api/stats` | `{"now", "counts"}`, all queues together |
+//! | `GET api/workers` | `[{"id", "name", "started_at", "lease_until", "running"}, ..]` |
+//!
+//! What goes wrong is `{"error": text}`, with the `column` in the filter where that is what is wrong: 400 where the request
+//! is not understood, 401 without the password, 403 where it is refused, 404 where there is no such job or queue, 409 where
+//! the job is not in a state for it, 501 where the store cannot do it, 503 where the store does not answer: ask again then.
 
 use std::fmt;
 use std::sync::Arc;
@@ -52,7 +95,7 @@ impl Dashboard {
         Self { client, access: Access::Unsaid, read_only: false, redact: None }
     }
 
-    /// Asks for this password, with any user name.
+    /// Asks for this password, with any user name. An empty one lets nobody in.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.access = Access::Password(password.into());
         self
@@ -80,22 +123,49 @@ impl Dashboard {
         self
     }
 
-    /// Shows everything and changes nothing. Default: off.
+    /// Shows everything and changes nothing: whoever tries is refused with 403, and pages have no buttons. Default: off.
     pub const fn read_only(mut self, read_only: bool) -> Self {
         self.read_only = read_only;
         self
     }
 
-    /// Says what is shown of a job's arguments. Default: all of them.
+    /// Says what is shown of a job's arguments, on every page and in every answer. Default: all of them.
+    ///
+    /// Filters ask what is shown and not what is stored: otherwise whoever is not to see a value could find it letter by
+    /// letter. So a filter on arguments, or free text, is tried in this process on at most a few thousand jobs a page, and
+    /// jobs are not changed together by it. Arguments that are not shown in full cannot be edited.
+    ///
+    /// What else a job has is shown as it is: its output, its errors, its logs, its key. A function that panics fails the page.
+    ///
+    /// ```
+    /// use sidetask::Json;
+    /// use sidetask_dashboard::Dashboard;
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let client = sidetask::connect("memory:").await?;
+    /// let hidden = Json::encode("hidden")?;
+    /// let dashboard = Dashboard::new(client).redact(move |job| match job.kind.as_str() {
+    ///     "pay.charge" => hidden.clone(),
+    ///     _ => job.args.clone(),
+    /// });
+    /// # Ok(()) }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
+    /// ```
     pub fn redact(mut self, redact: impl Fn(&JobRecord) -> Json + Send + Sync + 'static) -> Self {
         self.redact = Some(Arc::new(redact));
         self
     }
 
-    /// The routes. All links are relative, so that it may be nested anywhere.
+    /// The routes. All links are relative, so that it may be [nested](Router::nest) anywhere, or served as it is; `merge` is
+    /// not for it, since it answers every path. A router that it is nested in at `/admin/tasks` answers `/admin/tasks`, and
+    /// with `nest_service` also `/admin/tasks/`.
+    ///
+    /// Serving it needs a tokio runtime. Nothing runs in the background before somebody looks; then the number of jobs is noted
+    /// every 5 s, until nobody has looked for 10 minutes. A page that is open keeps one connection, for 20 s at a time.
     pub fn router(self) -> Router {
         let guard = match self.access {
             Access::Unsaid => Guard::generated(),
+            Access::Password(password) if password.is_empty() => Guard::without_password(),
             Access::Password(password) => Guard::password(&password),
             Access::Open(hosts) => Guard::Hosts(hosts),
         };

@@ -118,8 +118,10 @@ impl Shared {
         let (mut rest, mut left) = (page, examine);
         loop {
             rest.limit = left.clamp(1, 200);
-            let listed = self.client.search(outside.clone(), rest.examine(left.max(1))).await?;
-            left = left.saturating_sub(listed.jobs.len().max(1));
+            let listed = self.client.search(outside.clone(), rest.examine(left)).await?;
+            // A short page ends where all is seen, or where enough was looked at.
+            let is_short = listed.jobs.len() < rest.limit;
+            left = if is_short { 0 } else { left - listed.jobs.len() };
             for job in listed.jobs.into_iter().map(|job| self.redacted(job)) {
                 if filter.passes(&job, now) {
                     found.jobs.push(job);

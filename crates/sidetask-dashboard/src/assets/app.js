@@ -1,36 +1,52 @@
-// What htmx does not do by itself: listening to the server, and keeping what is open as it is.
+// What htmx does not do by itself: listening to the server, keeping what is open as it is, and saying what changed to those
+// who do not see it.
 "use strict";
 (() => {
-  const status = document.getElementById("live-status");
-  const say = (text) => { if (status && status.textContent !== text) status.textContent = text; };
+  const body = document.body;
+  const say = (id, text) => {
+    const place = document.getElementById(id);
+    if (place && text && place.textContent !== text) place.textContent = text;
+  };
 
-  const url = document.body.dataset.events;
-  if (url && document.getElementById("live") && "EventSource" in window) {
-    const source = new EventSource(url);
-    source.onopen = () => say("live");
-    source.onerror = () => say("updated every few seconds");
-    source.addEventListener("changed", () => htmx.trigger(document.body, "changed"));
-    window.addEventListener("pagehide", () => source.close());
+  if (document.getElementById("live") && "EventSource" in window) {
+    const source = new EventSource(body.dataset.events);
+    let lost;
+    source.onopen = () => {
+      clearTimeout(lost);
+      lost = undefined;
+      say("live-status", "live");
+    };
+    // Answers end now and then and are asked for again, which is not worth a word.
+    source.onerror = () => { lost ??= setTimeout(() => say("live-status", "updated every 15 s"), 5000); };
+    source.addEventListener("changed", () => htmx.trigger(body, "changed"));
+    addEventListener("pagehide", () => source.close());
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) htmx.trigger(body, "changed"); });
   }
 
-  // A refresh that fails leaves what is shown; one that comes while text is selected, typed or a list is open waits for the next.
-  document.body.addEventListener("htmx:beforeRequest", (event) => {
+  // A refresh waits while nobody looks, and while somebody selects or types.
+  body.addEventListener("htmx:beforeRequest", (event) => {
     const live = event.target;
     if (live.id !== "live") return;
-    const selection = window.getSelection();
+    const selection = getSelection();
     const selects = selection && !selection.isCollapsed && live.contains(selection.anchorNode);
     const types = live.contains(document.activeElement) && document.activeElement.matches("input, textarea, select");
-    if (selects || types) event.preventDefault();
+    if (document.hidden || selects || types) event.preventDefault();
   });
+
+  // One that fails leaves what is shown.
   let open = [];
-  document.body.addEventListener("htmx:beforeSwap", (event) => {
+  body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.requestConfig.elt.id === "live" && event.detail.isError) {
       event.detail.shouldSwap = false;
-      say("the server does not answer; trying again");
+      say("live-status", "the server does not answer; trying again");
     }
     open = [...document.querySelectorAll("details[open][id]")].map((details) => details.id);
   });
-  document.body.addEventListener("htmx:afterSwap", () => {
+
+  body.addEventListener("htmx:afterSwap", (event) => {
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    if (event.detail.requestConfig.elt.id === "live") return;
+    say("said", document.querySelector("#main .notice")?.textContent);
+    if (document.activeElement === body) document.getElementById("main")?.focus();
   });
 })();

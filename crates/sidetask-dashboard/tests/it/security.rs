@@ -118,6 +118,15 @@ async fn a_password_that_nobody_gave_is_made_and_logged_once() {
     assert_eq!(ask_with(&format!("me:{}", "0".repeat(32))).await, StatusCode::UNAUTHORIZED);
 }
 
+#[tokio::test]
+async fn an_empty_password_lets_nobody_in() {
+    let kit = kit::memory().await.with(|dashboard| dashboard.password(""));
+    for basic in ["", ":", "me:"] {
+        let request = Request::get("/").header(header::AUTHORIZATION, basic_auth(basic)).body(Body::empty()).unwrap();
+        assert_eq!(ask(&kit.app, request).await.status, StatusCode::FORBIDDEN, "{basic}");
+    }
+}
+
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
