@@ -96,5 +96,6 @@ async fn next(mut listener: Listener) -> Option<(Result<Event, Infallible>, List
 }
 
 fn changed() -> Event {
-    Event::default().event("changed").data("")
+    // Browsers drop an event without data.
+    Event::default().event("changed").data("-")
 }

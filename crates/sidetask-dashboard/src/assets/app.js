@@ -23,6 +23,11 @@
     document.addEventListener("visibilitychange", () => { if (!document.hidden) htmx.trigger(body, "changed"); });
   }
 
+  document.addEventListener("submit", (event) => {
+    const question = event.target.dataset.confirm;
+    if (question && !confirm(question)) event.preventDefault();
+  });
+
   // A refresh waits while nobody looks, and while somebody selects or types.
   body.addEventListener("htmx:beforeRequest", (event) => {
     const live = event.target;

@@ -91,10 +91,16 @@ fn actions(frame: &Frame, job: &JobRecord) -> Markup {
     html! {
         div.actions role="group" aria-label="Actions" {
             @for doable in DOABLE.iter().filter(|doable| doable.applies_to(job.state)) {
-                form method="post" action=(frame.to(format!("jobs/{}/{}", job.id, doable.did))) hx-boost="true" hx-target="#main"
-                    hx-select="#main" hx-swap="outerHTML"
-                    hx-confirm=[(doable.did == Did::Delete).then_some("Delete this job, with all that is kept of it?")] {
-                    button id={ "do-" (doable.did) } class=[(doable.did == Did::Delete).then_some("danger")] { (doable.word) }
+                @let action = frame.to(format!("jobs/{}/{}", job.id, doable.did));
+                @if doable.did == Did::Delete {
+                    // Leads to another page, with links that begin elsewhere: all of it has to be loaded.
+                    form method="post" action=(action) data-confirm="Delete this job, with all that is kept of it?" {
+                        button.danger #do-delete { (doable.word) }
+                    }
+                } @else {
+                    form method="post" action=(action) hx-boost="true" hx-target="#main" hx-select="#main" hx-swap="outerHTML" {
+                        button id={ "do-" (doable.did) } { (doable.word) }
+                    }
                 }
             }
         }

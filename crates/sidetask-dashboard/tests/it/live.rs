@@ -47,11 +47,11 @@ async fn a_page_is_told_of_changes_but_not_too_often() {
     for _ in 0..3 {
         site.client.enqueue(Call::new("mail", ())).await.unwrap();
     }
-    assert!(hear(&mut body).await.unwrap().contains("event: changed"));
+    assert!(hear(&mut body).await.unwrap().contains("event: changed\ndata: -\n"));
     let early = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
     assert!(early.is_err(), "it waits, since it was just told");
     site.clock.advance(Duration::from_secs(1));
-    assert!(hear(&mut body).await.unwrap().contains("event: changed"));
+    assert!(hear(&mut body).await.unwrap().contains("event: changed\ndata: -\n"));
     site.clock.advance(Duration::from_secs(1));
     let silent = tokio::time::timeout(Duration::from_millis(50), body.frame()).await;
     assert!(silent.is_err(), "nothing happened since");
