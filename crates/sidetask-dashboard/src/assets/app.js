@@ -8,16 +8,20 @@
     if (place && text && place.textContent !== text) place.textContent = text;
   };
 
+  // The whole page is exchanged after a change, and with it the place where this is said.
+  let status = "";
+  const connected = (text) => say("live-status", status = text);
+
   if (document.getElementById("live") && "EventSource" in window) {
     const source = new EventSource(body.dataset.events);
     let lost;
     source.onopen = () => {
       clearTimeout(lost);
       lost = undefined;
-      say("live-status", "live");
+      connected("live");
     };
     // Answers end now and then and are asked for again, which is not worth a word.
-    source.onerror = () => { lost ??= setTimeout(() => say("live-status", "updated every 15 s"), 5000); };
+    source.onerror = () => { lost ??= setTimeout(() => connected("updated every 15 s"), 5000); };
     source.addEventListener("changed", () => htmx.trigger(body, "changed"));
     addEventListener("pagehide", () => source.close());
     document.addEventListener("visibilitychange", () => { if (!document.hidden) htmx.trigger(body, "changed"); });
@@ -43,7 +47,7 @@
   body.addEventListener("htmx:beforeSwap", (event) => {
     if (event.detail.requestConfig.elt.id === "live" && event.detail.isError) {
       event.detail.shouldSwap = false;
-      say("live-status", "the server does not answer; trying again");
+      connected("the server does not answer; trying again");
     }
     open = [...document.querySelectorAll("details[open][id]")].map((details) => details.id);
   });
@@ -51,6 +55,7 @@
   body.addEventListener("htmx:afterSwap", (event) => {
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     if (event.detail.requestConfig.elt.id === "live") return;
+    say("live-status", status);
     say("said", document.querySelector("#main .notice")?.textContent);
     if (document.activeElement === body) document.getElementById("main")?.focus();
   });

@@ -98,7 +98,7 @@ fn actions(frame: &Frame, job: &JobRecord) -> Markup {
                         button.danger #do-delete { (doable.word) }
                     }
                 } @else {
-                    form method="post" action=(action) hx-boost="true" hx-target="#main" hx-select="#main" hx-swap="outerHTML" {
+                    form method="post" action=(action) hx-boost="true" {
                         button id={ "do-" (doable.did) } { (doable.word) }
                     }
                 }

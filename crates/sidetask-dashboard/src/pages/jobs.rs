@@ -65,11 +65,12 @@ async fn list(shared: &Shared, frame: &Frame, list: List, mut ask: Ask) -> Resul
         found => found?,
     };
     let now = shared.client.clock().now();
+    let may_change = !frame.read_only && !ask.is_all() && !shared.is_sifted(&ask.typed()?);
     let content = html! {
         (search(frame, list, &ask, None))
         (frame.live(html! {
             @if list.only.is_none() { (tabs(frame, &ask, &counts)) }
-            @if !frame.read_only && !ask.is_all() { (links(frame, &ask, list.path, &counts)) }
+            @if may_change { (links(frame, &ask, list.path, &counts)) }
             (table(frame, list, &listed.jobs, now))
             (paging(frame, list, &ask, &listed))
         }))

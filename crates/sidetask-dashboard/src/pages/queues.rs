@@ -99,8 +99,7 @@ fn table(
 fn pause(frame: &Frame, queue: &QueueStats, at: usize) -> Markup {
     let (action, word) = if queue.paused { ("resume", "Resume") } else { ("pause", "Pause") };
     html! {
-        form method="post" action=(frame.to(format!("queues/{action}"))) hx-boost="true" hx-target="#main" hx-select="#main"
-            hx-swap="outerHTML" {
+        form method="post" action=(frame.to(format!("queues/{action}"))) hx-boost="true" {
             input type="hidden" name="queue" value=(queue.queue);
             button id={ "pause-" (at) } aria-label={ (word) " queue " (visible(&queue.queue)) } { (word) }
         }
