@@ -14,7 +14,8 @@ pub(crate) fn start(cli: &Cli) {
     let named = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
     let targets = named.unwrap_or_else(|| {
         let level = match (cli.command.works(), cli.global.verbose) {
-            (false, 0) => LevelFilter::WARN,
+            // What goes wrong for good is said at the end.
+            (false, 0) => LevelFilter::ERROR,
             (true, 0) | (false, 1) => LevelFilter::INFO,
             (true, 1) | (false, 2) => LevelFilter::DEBUG,
             _ => LevelFilter::TRACE,

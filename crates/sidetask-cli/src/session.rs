@@ -1,5 +1,6 @@
 //! What every command works with.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use sidetask::{Client, Registry};
@@ -42,7 +43,20 @@ impl Session {
                 file.display()
             )));
         }
-        Ok(sidetask::connect(url).await?)
+        match opening {
+            Opening::OrCreate => Ok(sidetask::connect(url).await?),
+            Opening::Existing => Ok(sidetask::connect(unchanged(url)).await?),
+        }
+    }
+}
+
+/// A URL that has what it leads to left in the form that it has, where nothing else was said.
+fn unchanged(url: &str) -> Cow<'_, str> {
+    let is_postgres = url.starts_with("postgres:") || url.starts_with("postgresql:");
+    match url.split_once('?') {
+        None if is_postgres => format!("{url}?migrate=false").into(),
+        Some((_, options)) if is_postgres && !options.contains("migrate=") => format!("{url}&migrate=false").into(),
+        _ => url.into(),
     }
 }
 
@@ -56,4 +70,21 @@ pub(crate) fn file(url: &str) -> Option<PathBuf> {
 #[cfg(not(feature = "sqlite"))]
 pub(crate) fn file(_: &str) -> Option<PathBuf> {
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looking_at_a_database_leaves_its_form_alone_unless_the_url_says_otherwise() {
+        for (url, opened) in [
+            ("postgres://h/d", "postgres://h/d?migrate=false"),
+            ("postgresql://h/d?sslmode=require", "postgresql://h/d?sslmode=require&migrate=false"),
+            ("postgres://h/d?migrate=true", "postgres://h/d?migrate=true"),
+            ("sqlite:tasks.db?shared=true", "sqlite:tasks.db?shared=true"),
+        ] {
+            assert_eq!(unchanged(url), opened);
+        }
+    }
 }

@@ -32,7 +32,8 @@ pub(super) async fn run(session: &Session, args: args::Dashboard) -> Result<(), 
         None => dashboard,
     };
     let serving = serve(address, dashboard.router()).await?;
-    session.out.text(&format!("http://{}/\n", serving.address))?;
+    let url = format!("http://{}/", serving.address);
+    session.out.value(&url, |_| format!("{url}\n"))?;
     stop.asked().await;
     drop(serving);
     Ok(client.close().await?)

@@ -43,7 +43,8 @@ pub(super) async fn run(session: &Session, setup: Setup, dev: Dev) -> Result<(),
     let dashboard = Dashboard::new(client.clone());
     let dashboard = if dev.listen.ip().is_loopback() { dashboard.open() } else { dashboard };
     let serving = serve(dev.listen, dashboard.router()).await?;
-    session.out.text(&format!("http://{}/\n", serving.address))?;
+    let url = format!("http://{}/", serving.address);
+    session.out.value(&url, |_| format!("{url}\n"))?;
     say("Ctrl-C ends it.");
 
     let making = tokio::spawn({

@@ -72,11 +72,17 @@ fn url(session: &Session) -> Finding {
 
 /// Looks at a store that answers.
 async fn look(session: &Session, client: &Client, findings: &mut Vec<Finding>) {
-    findings.push(schema(client).await);
     findings.push(clock(client));
+    let schema = schema(client).await;
+    // Without its tables there is nothing else to see.
+    let is_usable = schema.status != Status::Fail;
+    findings.push(schema);
+    if !is_usable {
+        return;
+    }
     let (busy, queues) = queues(client).await;
     findings.push(workers(client, busy).await);
-    findings.extend(queues);
+    findings.push(queues);
     findings.push(oldest(client).await);
     let file = session.settings.url.as_ref().and_then(|(url, _)| crate::session::file(url));
     if let Some(file) = file {
@@ -109,10 +115,10 @@ fn clock(client: &Client) -> Finding {
 }
 
 /// What is wrong with the queues, and whether any has jobs that a worker would run.
-async fn queues(client: &Client) -> (bool, Vec<Finding>) {
+async fn queues(client: &Client) -> (bool, Finding) {
     let stats = match client.stats().await {
         Ok(stats) => stats,
-        Err(error) => return (false, vec![Finding::fail("queues", told(&error), "look at the store's own logs")]),
+        Err(error) => return (false, unknown("queues", error)),
     };
     let waiting = |state| stats.queues.iter().any(|queue| !queue.paused && queue.counts.count(state) > 0);
     let busy = waiting(sidetask::State::Available) || waiting(sidetask::State::Running);
@@ -123,7 +129,7 @@ async fn queues(client: &Client) -> (bool, Vec<Finding>) {
     } else {
         Finding::warn("queues", format!("paused: {}", paused.join(", ")), "let them go on with `queues resume`")
     };
-    (busy, vec![finding])
+    (busy, finding)
 }
 
 async fn workers(client: &Client, busy: bool) -> Finding {
@@ -162,11 +168,7 @@ fn unknown(check: &'static str, error: sidetask::Error) -> Finding {
     if error.is_unsupported() {
         return Finding::ok(check, "not known of this store");
     }
-    Finding::fail(check, told(&error), "look at the store's own logs")
-}
-
-fn told(error: &sidetask::Error) -> String {
-    error.to_string()
+    Finding::fail(check, Failure::from(error).message(), "look at the store's own logs")
 }
 
 impl Finding {

@@ -34,7 +34,9 @@ pub(super) async fn run(session: &Session, enqueue: Enqueue) -> Result<(), Failu
     if session.out.is_table() {
         say(&format!("enqueued {}", job.id()));
     }
-    ended(session, &waited(&job, timeout).await?)
+    let record = waited(&job, timeout).await?;
+    client.close().await?;
+    ended(session, &record)
 }
 
 fn call(session: &Session, enqueue: Enqueue, args: Json) -> Call {

@@ -40,6 +40,9 @@ struct Outcome {
     /// Where it is now; `None` where it is gone.
     state: Option<State>,
     changed: bool,
+    /// Why it was left as it was.
+    #[serde(skip)]
+    refusal: Option<&'static str>,
 }
 
 /// Changes the jobs that were named, each by itself.
@@ -47,23 +50,19 @@ async fn each(session: &Session, client: &Client, verb: Verb, bulk: &Bulk) -> Re
     let mut outcomes = Vec::new();
     let mut exit = Exit::Done;
     for id in &bulk.which.ids {
-        let Some(job) = client.job(*id).await? else {
-            say(&format!("{}", Error::no_such_job(*id)));
-            exit = Exit::NotFound;
-            continue;
+        let outcome = match one(client, verb, *id, bulk.dry_run).await {
+            Err(failure) if failure.exit == Exit::NotFound => {
+                failure.tell();
+                exit = Exit::NotFound;
+                continue;
+            }
+            outcome => outcome?,
         };
-        let before = job.state;
-        let after = match bulk.dry_run || verb.refusal(before).is_some() {
-            true => Some(before),
-            false => verb.change(client, *id).await?,
-        };
-        // What was read may have been overtaken: the answer counts.
-        if let Some(refusal) = verb.refusal(before).or_else(|| verb.refusal_after(after)) {
+        if let Some(refusal) = outcome.refusal {
             say(&format!("job {id} {refusal}"));
             exit = if exit == Exit::Done { Exit::Conflict } else { exit };
         }
-        let changed = !bulk.dry_run && verb.refusal(before).is_none() && verb.refusal_after(after).is_none();
-        outcomes.push(Outcome { id: *id, state: after, changed });
+        outcomes.push(outcome);
     }
     if !outcomes.is_empty() {
         session.out.rows(&outcomes)?;
@@ -72,6 +71,20 @@ async fn each(session: &Session, client: &Client, verb: Verb, bulk: &Bulk) -> Re
         Exit::Done => Ok(()),
         exit => Err(Failure::silent(exit)),
     }
+}
+
+async fn one(client: &Client, verb: Verb, id: JobId, dry_run: bool) -> Result<Outcome, Failure> {
+    let before = client.job(id).await?.ok_or_else(|| Error::no_such_job(id))?.state;
+    let mut outcome = Outcome { id, state: Some(before), changed: false, refusal: verb.refusal(before) };
+    if dry_run || outcome.refusal.is_some() {
+        return Ok(outcome);
+    }
+    outcome.state = verb.change(client, id).await?;
+    // What was read may have been overtaken: the answer counts.
+    outcome.refusal = verb.refusal_after(outcome.state);
+    let is_as_before = before == State::Available && outcome.state == Some(State::Available);
+    outcome.changed = outcome.refusal.is_none() && !is_as_before;
+    Ok(outcome)
 }
 
 /// What a bulk change did, or would do.
