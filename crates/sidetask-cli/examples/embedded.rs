@@ -12,6 +12,7 @@ struct Greeting(&'static str);
 
 #[task(name = "greet", queue = "mail")]
 async fn greet(#[state] greeting: Greeting, name: String) -> Result<String, TaskError> {
+    tracing::info!(name, "greeting");
     Ok(format!("{}, {name}", greeting.0))
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -25,5 +26,7 @@ pub(crate) fn start(cli: &Cli) {
     });
     let styled = cli.global.color.unwrap_or(Color::Auto).is_on(io::stderr().is_terminal());
     let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(styled).log_internal_errors(false);
-    let _ = tracing_subscriber::registry().with(format).with(targets).try_init();
+    // What attempts log is kept with their jobs, whatever is shown here.
+    let kept = cli.command.works().then(sidetask::logs::layer);
+    let _ = tracing_subscriber::registry().with(kept).with(format.with_filter(targets)).try_init();
 }

@@ -74,6 +74,18 @@ fn show_says_all_that_is_kept_of_a_job() {
 }
 
 #[test]
+fn what_an_attempt_logged_is_kept_with_its_job() {
+    let place = Place::new();
+    let id = place.embedded(&["enqueue", "greet", r#"["\u001b[31mada"]"#]).done().trim().to_owned();
+    let ran = place.embedded(&["worker", "--queues", "mail", "--burst"]);
+    assert!(ran.err.contains("greeting") && !ran.err.contains('\u{1b}'), "{ran:?}");
+    let shown = place.done(&["jobs", "show", &id]);
+    assert!(shown.contains("Log of attempt 1") && shown.contains("greeting"), "{shown}");
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    assert_eq!(place.json(&["jobs", "show", &id])["logs"][0]["attempt"], 1);
+}
+
+#[test]
 fn ids_that_are_none_end_with_2_and_unknown_ones_with_3() {
     let place = Place::new();
     place.enqueue(&["k"]);
