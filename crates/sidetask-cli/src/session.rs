@@ -17,12 +17,14 @@ pub(crate) struct Session {
     pub(crate) registry: Registry,
 }
 
-/// Whether a command may make a store that is not there.
+/// What a command wants of a store that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
-    /// For those that fill it.
+    /// Make it, and stay: this process's memory will do.
+    ToWork,
+    /// Make it, for others to find.
     OrCreate,
-    /// For those that look at what is there: a mistyped path shows no empty store.
+    /// Fail, since there is nothing to look at: a mistyped path shows no empty store.
     Existing,
 }
 
@@ -35,6 +37,12 @@ impl Session {
     /// Opens the store.
     pub(crate) async fn open(&self, opening: Opening) -> Result<Client, Failure> {
         let url = self.settings.url()?;
+        if url == "memory:" && opening != Opening::ToWork {
+            return Err(Failure::usage(
+                "`memory:` is the memory of this process, which ends with this command: name a store that lasts, such \
+                 as sqlite:tasks.db",
+            ));
+        }
         if let (Opening::Existing, Some(file)) = (opening, file(url))
             && !file.exists()
         {
@@ -44,7 +52,7 @@ impl Session {
             )));
         }
         match opening {
-            Opening::OrCreate => Ok(sidetask::connect(url).await?),
+            Opening::ToWork | Opening::OrCreate => Ok(sidetask::connect(url).await?),
             Opening::Existing => Ok(sidetask::connect(unchanged(url)).await?),
         }
     }

@@ -128,7 +128,9 @@ pub(crate) fn this_command() -> clap::Command {
 fn command(arguments: &[OsString]) -> clap::Command {
     let name = arguments.first().and_then(|path| Path::new(path).file_stem()).and_then(|name| name.to_str());
     let name = name.unwrap_or("sidetask").to_owned();
-    Cli::command().name(name.clone()).bin_name(name)
+    let command = Cli::command().name(name.clone()).bin_name(name.clone());
+    // Another program has versions of its own.
+    if name == "sidetask" { command } else { command.version(concat!("with sidetask ", env!("CARGO_PKG_VERSION"))) }
 }
 
 /// Keeps a term of a filter that a dash turns around, such as `-state:completed`, from being taken for flags: filters do not

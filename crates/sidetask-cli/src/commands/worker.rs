@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
         ));
     }
     let mut stop = Stop::listen()?;
-    let client = session.open(Opening::OrCreate).await?;
+    let client = session.open(Opening::ToWork).await?;
     let queues = queues(session, &args);
     let mut builder = setup.apply(client.worker().registry(session.registry.clone())).await?;
     for (queue, concurrency) in &queues {

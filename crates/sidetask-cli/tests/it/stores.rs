@@ -27,6 +27,7 @@ fn a_url_that_cannot_be_used_is_usage_and_one_that_cannot_be_reached_a_failure()
         ("sqlite:not-a-database", 1, "not-a-database"),
         ("sqlite:no/such/directory/tasks.db", 1, "no database"),
         ("postgres://127.0.0.1:1/app", 1, ""),
+        ("memory:", 2, "the memory of this process"),
     ] {
         place.sidetask(&["--url", url, "jobs", "list"]).fails(code, says);
     }
@@ -90,4 +91,12 @@ fn completions_are_printed_for_each_shell_under_the_name_of_the_program() {
     }
     assert!(place.embedded(&["completions", "bash"]).done().contains("embedded"));
     place.sidetask(&["completions", "tcsh"]).fails(2, "invalid value");
+}
+
+#[test]
+fn a_program_goes_by_its_own_name_and_says_whose_commands_it_has() {
+    let place = Place::new();
+    assert!(place.done(&["--version"]).starts_with("sidetask 0."));
+    assert!(place.embedded(&["--version"]).done().starts_with("embedded with sidetask 0."));
+    assert!(place.embedded(&["worker", "--help"]).done().contains("Usage: embedded worker"));
 }
