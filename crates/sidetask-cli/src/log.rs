@@ -10,6 +10,8 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::args::Cli;
 use crate::output::Color;
 
+mod fields;
+
 /// Logs from now on, unless the program has a subscriber already. `RUST_LOG` says what, otherwise the flags.
 pub(crate) fn start(cli: &Cli) {
     let named = std::env::var("RUST_LOG").ok().and_then(|filter| filter.parse::<Targets>().ok());
@@ -25,7 +27,11 @@ pub(crate) fn start(cli: &Cli) {
         Targets::new().with_default(level.min(LevelFilter::INFO)).with_target("sidetask", level)
     });
     let styled = cli.global.color.unwrap_or(Color::Auto).is_on(io::stderr().is_terminal());
-    let format = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(styled).log_internal_errors(false);
+    let format = tracing_subscriber::fmt::layer()
+        .fmt_fields(fields::Brief)
+        .with_writer(io::stderr)
+        .with_ansi(styled)
+        .log_internal_errors(false);
     // What attempts log is kept with their jobs, whatever is shown here.
     let kept = cli.command.works().then(sidetask::logs::layer);
     let _ = tracing_subscriber::registry().with(kept).with(format.with_filter(targets)).try_init();

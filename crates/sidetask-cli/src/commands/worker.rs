@@ -69,7 +69,6 @@ pub(super) async fn end(client: &Client, worker: &Worker, limit: Duration, stop:
         )),
         report = ended => report?,
     };
-    tracing::info!(target: "sidetask", "worker ended: {report}");
     match report.is_clean() {
         true => Ok(()),
         false => Err(Failure::failed(format!("the worker could not end in time what it ran: {report}"))),
