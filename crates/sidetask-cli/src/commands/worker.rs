@@ -26,6 +26,10 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
         ));
     }
     let mut stop = Stop::listen()?;
+    let listen = args.listen.or(session.settings.file.listen);
+    if listen.is_some() {
+        record();
+    }
     let client = session.open(Opening::ToWork).await?;
     let queues = queues(session, &args);
     let mut builder = setup.apply(client.worker().registry(session.registry.clone())).await?;
@@ -33,7 +37,7 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
         builder = builder.queue(queue, *concurrency);
     }
     let worker = builder.start().await?;
-    let probes = match args.listen.or(session.settings.file.listen) {
+    let probes = match listen {
         Some(address) => Some(serve(address, Probes::new(client.clone()).worker(worker.clone()).router()).await?),
         None => None,
     };
@@ -52,6 +56,14 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
     }
     let limit = args.shutdown_timeout.or(session.settings.file.shutdown_timeout).unwrap_or(SHUTDOWN);
     end(&client, &worker, limit, &mut stop).await
+}
+
+/// Has what is counted kept for `/metrics`, from here on.
+fn record() {
+    // A program may have a recorder of its own, which then serves what it keeps.
+    if let Err(error) = sidetask_observe::install() {
+        tracing::warn!(target: "sidetask", %error, "/metrics will have nothing to say");
+    }
 }
 
 /// Drains a worker and closes its store; gives up where a further signal comes meanwhile.

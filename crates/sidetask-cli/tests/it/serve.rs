@@ -71,6 +71,7 @@ fn a_worker_tells_of_itself_where_it_is_asked_to() {
     for path in ["/livez", "/readyz", "/metrics"] {
         let said = wait(|| answer(&free, path).filter(|said| !said.starts_with("HTTP/1.1 503")));
         assert!(said.starts_with("HTTP/1.1 200"), "{path}: {said}");
+        assert!(path != "/metrics" || said.contains("sidetask_worker_slots"), "{said}");
     }
     worker.signal(Signal::TERM);
     assert_eq!(worker.ended().code, Some(0));
