@@ -242,8 +242,8 @@ impl PostgresOptions {
     ///
     /// # Errors
     /// - [`is_configuration`](Error::is_configuration): settings that cannot be used, all of them in one message;
-    /// - [`is_unusable`](Error::is_unusable): a schema of a newer version or of another program, or one without tables that
-    ///   is not to be migrated;
+    /// - [`is_unusable`](Error::is_unusable): a schema of a newer version or of another program. One of an earlier version,
+    ///   or without tables, that is not to be [migrated](Self::migrate) is opened, and nothing else is done in it until it was;
     /// - [`is_refused`](Error::is_refused): a user, password or database that the server does not know, or rights that the
     ///   user does not have;
     /// - [`is_storage`](Error::is_storage): the server cannot be reached, or fails.

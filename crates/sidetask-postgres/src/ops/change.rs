@@ -188,6 +188,8 @@ impl Changed {
 
     fn rewrite(&mut self, job: &mut Held, is_let_in: Option<bool>, args: &Json) {
         match job.standing.state {
+            // Named twice: it has them already.
+            State::Available if self.again.iter().any(|again| again.id == job.id) => {}
             State::Available => {
                 let again = Again { args: Some(args.clone()), ..Again::of(job, State::Available) };
                 self.go_on(job, again);
