@@ -56,6 +56,7 @@ const FEATURES: &[(&str, &[&str])] = &[
             "handler,dynamodb,s3",
         ],
     ),
+    ("sidetask-observe", &["", "otel"]),
 ];
 
 /// The Rust in use is the one that `rust-toolchain.toml` names.

@@ -1,5 +1,5 @@
 //! What a program with [sidetask] tells of itself: metrics for Prometheus, and whether it lives and is ready, over
-//! HTTP.
+//! HTTP; with the feature `otel` its traces, to an OpenTelemetry collector.
 //!
 //! ```no_run
 //! use sidetask_observe::Probes;
@@ -23,9 +23,13 @@
 //!
 //! None of them asks who is asking: serve them where only those can reach them who may.
 
+#[cfg(feature = "otel")]
+mod otlp;
 mod probes;
 mod recent;
 mod recorder;
 
+#[cfg(feature = "otel")]
+pub use otlp::Traces;
 pub use probes::Probes;
 pub use recorder::{install, install_beside};

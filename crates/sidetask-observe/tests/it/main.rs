@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails is the test's failure")]
 
 mod kit;
+#[cfg(feature = "otel")]
+mod otlp;
 mod probes;
 mod recorder;
 mod sick;
