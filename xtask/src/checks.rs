@@ -40,6 +40,7 @@ const TOO_MANY_CRATES: usize = 90;
 /// Sets of features to be linted by themselves: each alone, and what programs are likely to combine.
 const FEATURES: &[(&str, &[&str])] = &[
     (FACADE, &["", "sqlite", "postgres", "metrics", "logs", "otel", "metrics,logs,otel", "testing"]),
+    ("sidetask-cli", &["", "sqlite", "postgres"]),
     (
         "sidetask-aws",
         &[

@@ -20,7 +20,7 @@ pub(crate) use values::{Queue, duration, queue};
 
 /// Runs background tasks, and looks after their jobs and queues.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, arg_required_else_help = true, max_term_width = 100)]
+#[command(version, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,

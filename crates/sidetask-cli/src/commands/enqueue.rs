@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
-use sidetask::{Call, Job, JobId, JobRecord, Json, State};
+use sidetask::{Call, Job, JobId, JobRecord, Json, Progress, State};
 
 use super::input;
 use crate::args::Enqueue;
@@ -70,13 +70,11 @@ fn call(session: &Session, enqueue: Enqueue, args: Json) -> Call {
 
 /// Waits for the end of a job, and shows on a terminal how far it has come.
 async fn waited(job: &Job<Value>, timeout: Option<Duration>) -> Result<JobRecord, Failure> {
-    let bar = io::stderr().is_terminal().then(bar);
+    let bar = io::stderr().is_terminal().then(spinner);
     let shown = async {
         let mut progress = job.progress();
         while let (Some(bar), Some(Ok(report))) = (&bar, progress.next().await) {
-            bar.set_length(report.total);
-            bar.set_position(report.done);
-            bar.set_message(clean(&report.message.unwrap_or_default()));
+            show(bar, &report);
         }
         std::future::pending::<()>().await;
     };
@@ -98,11 +96,26 @@ async fn waited(job: &Job<Value>, timeout: Option<Duration>) -> Result<JobRecord
     waited
 }
 
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {wide_bar} {pos}/{len} {msg}");
-    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-    bar.enable_steady_tick(Duration::from_millis(100));
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+/// Something that moves, until there is progress to show.
+fn spinner() -> ProgressBar {
+    let spinner = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    spinner.enable_steady_tick(Duration::from_millis(100));
+    spinner.with_style(style("{spinner} {elapsed} {msg}"))
+}
+
+fn show(bar: &ProgressBar, report: &Progress) {
+    if report.total > 0 && bar.length().is_none() {
+        bar.set_style(style("{spinner} {wide_bar} {pos}/{len} {msg}"));
+    }
+    if report.total > 0 {
+        bar.set_length(report.total);
+    }
+    bar.set_position(report.done);
+    bar.set_message(clean(report.message.as_deref().unwrap_or_default()));
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// Prints the output, or says why there is none.
