@@ -16,6 +16,11 @@ async fn greet(#[state] greeting: Greeting, name: String) -> Result<String, Task
     Ok(format!("{}, {name}", greeting.0))
 }
 
+#[task(name = "ping")]
+async fn ping() -> String {
+    "pong".to_owned()
+}
+
 /// Takes this many milliseconds, in steps, unless it is cancelled.
 #[task(name = "slow")]
 async fn slow(cx: Context, millis: u64) -> Result<u64, TaskError> {

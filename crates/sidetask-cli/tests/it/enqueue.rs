@@ -111,6 +111,7 @@ fn waiting_prints_the_output_or_ends_with_1_or_124() {
     let ran = place.embedded(&["enqueue", "greet", r#"["ada"]"#, "--wait"]);
     assert!(ran.err.starts_with("enqueued 0"), "{ran:?}");
     assert_eq!(ran.done(), "\"hello, ada\"\n");
+    assert_eq!(place.embedded(&["enqueue", "ping", "--wait"]).done(), "\"pong\"\n", "without arguments");
     let ran = place.embedded(&["enqueue", "fail", r#"["no \u001b[31mroute"]"#, "--wait"]).fails(1, "was discarded");
     assert!(ran.err.contains(r"no \u{1b}[31mroute"), "{ran:?}");
     let ran = place.embedded(&["enqueue", "fail", r#"["no route"]"#, "--wait", "-o", "json"]).fails(1, "no route");
