@@ -156,3 +156,47 @@ impl fmt::Debug for App {
         f.debug_struct("App").field("registry", &self.registry).field("setup", &self.setup.0.len()).finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use sidetask::{StateMap, StateNeed, TaskFunction, Work};
+
+    use super::*;
+
+    /// Needs a number.
+    struct Add;
+
+    impl TaskFunction for Add {
+        const KIND: &'static str = "add";
+        type Args = u64;
+        type Output = u64;
+
+        fn needs() -> Vec<StateNeed> {
+            vec![StateNeed::of::<u64>()]
+        }
+
+        fn run(args: u64, _: sidetask::Context, states: &StateMap) -> Result<Work<u64>, sidetask::TaskError> {
+            let more = states.value::<u64>().unwrap_or_default();
+            Ok(Work::future(async move { Ok(args + more) }))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_worker_is_given_reaches_its_tasks_in_order() {
+        let client = sidetask::connect("memory:").await.unwrap();
+        let app = App::new().state(1_u64).worker(|worker| async { Ok(worker.state(40_u64).add::<Add>()) });
+        let worker = app.setup.apply(client.worker()).await.unwrap().start().await.unwrap();
+        let job = client.enqueue(sidetask::Call::of::<Add>(&2)).await.unwrap();
+        assert_eq!(job.output().await.unwrap(), 42);
+        worker.shutdown(std::time::Duration::from_secs(5)).await;
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_cannot_be_prepared_is_a_failure() {
+        let client = sidetask::connect("memory:").await.unwrap();
+        let app = App::new().worker(|_| async { Err("the pool is closed".into()) });
+        let failure = app.setup.apply(client.worker()).await.unwrap_err();
+        assert_eq!(failure.exit, Exit::Failed);
+        assert!(failure.message().contains("the pool is closed"), "{failure:?}");
+    }
+}

@@ -152,8 +152,8 @@ fn shield(argument: &mut OsString) {
 /// What `--color` says, known before anything can go wrong with the other arguments.
 fn asked_color(arguments: &[OsString]) -> Option<Color> {
     let mut arguments = arguments.iter().filter_map(|argument| argument.to_str());
-    let text = arguments.find_map(|argument| argument.strip_prefix("--color="));
-    match text? {
+    let asked = arguments.find_map(|argument| argument.strip_prefix("--color"))?;
+    match asked.strip_prefix('=').or_else(|| arguments.next())? {
         "always" => Some(Color::Always),
         "never" => Some(Color::Never),
         _ => None,

@@ -12,7 +12,7 @@ fn jobs_are_changed_by_their_ids() {
     place.done(&["jobs", "retry", &id]);
     assert_eq!(place.state(&id), "available");
     assert_eq!(place.json(&["jobs", "delete", &id]), json!([{ "id": id, "state": null, "changed": true }]));
-    place.sidetask(&["jobs", "show", &id]).fails(3, "there is no job");
+    place.sidetask(&["jobs", "show", &id]).ends(3, "there is no job");
 }
 
 #[test]
@@ -20,16 +20,16 @@ fn a_job_in_another_state_than_was_thought_is_a_conflict() {
     let place = Place::new();
     let id = place.enqueue(&["k"]);
     place.done(&["jobs", "cancel", &id]);
-    place.sidetask(&["jobs", "cancel", &id]).fails(4, "has ended already");
-    place.sidetask(&["jobs", "run-now", &id]).fails(4, "use `jobs retry`");
+    place.sidetask(&["jobs", "cancel", &id]).ends(4, "has ended already");
+    place.sidetask(&["jobs", "run-now", &id]).ends(4, "use `jobs retry`");
     assert_eq!(place.state(&id), "cancelled");
 
     let _worker = place.start(place.program(embedded(), &["worker"]));
     let slow = place.embedded(&["enqueue", "slow", "[60000]"]).done().trim().to_owned();
     wait(|| (place.state(&slow) == "running").then_some(()));
-    place.sidetask(&["jobs", "delete", &slow]).fails(4, "cancel it first");
-    place.sidetask(&["jobs", "retry", &slow]).fails(4, "runs already");
-    place.sidetask(&["jobs", "rewrite", &slow, "[1]"]).fails(4, "decide anew");
+    place.sidetask(&["jobs", "delete", &slow]).ends(4, "cancel it first");
+    place.sidetask(&["jobs", "retry", &slow]).ends(4, "runs already");
+    place.sidetask(&["jobs", "rewrite", &slow, "[1]"]).ends(4, "decide anew");
     assert!(place.done(&["jobs", "cancel", &slow]).contains("yes"));
     wait(|| (place.state(&slow) == "cancelled").then_some(()));
 }
@@ -39,7 +39,7 @@ fn an_unknown_id_does_not_keep_the_others_from_being_changed() {
     let place = Place::new();
     let id = place.enqueue(&["k"]);
     let unknown = "019a5c2e-7d31-7cc0-8a5e-0242ac120002";
-    let ran = place.sidetask(&["jobs", "cancel", unknown, &id]).fails(3, "there is no job 019a5c2e");
+    let ran = place.sidetask(&["jobs", "cancel", unknown, &id]).ends(3, "there is no job 019a5c2e");
     assert!(ran.out.contains(&id), "{ran:?}");
     assert_eq!(place.state(&id), "cancelled");
 }
@@ -52,7 +52,7 @@ fn a_filter_changes_many_and_without_a_terminal_only_with_yes() {
     }
     let other = place.enqueue(&["k", "--queue", "other"]);
     let cancelled = || place.json(&["jobs", "list", "state:cancelled"]).as_array().map_or(0, Vec::len);
-    place.sidetask(&["jobs", "cancel", "--filter", "queue:q"]).fails(2, "3 jobs pass the filter. Cancel them?");
+    place.sidetask(&["jobs", "cancel", "--filter", "queue:q"]).ends(2, "3 jobs pass the filter. Cancel them?");
     let ran = place.sidetask(&["jobs", "cancel", "--filter", "queue:q", "--dry-run"]);
     assert_eq!(ran.done(), "3 jobs pass the filter: would cancel them\n");
     assert_eq!(cancelled(), 0);
@@ -70,11 +70,11 @@ fn a_filter_changes_many_and_without_a_terminal_only_with_yes() {
 fn a_filter_that_finds_nothing_ends_with_3_and_a_bad_one_with_2() {
     let place = Place::new();
     place.enqueue(&["k"]);
-    place.sidetask(&["jobs", "retry", "--filter", "state:discarded", "-y"]).fails(3, "no job passes");
-    place.sidetask(&["jobs", "delete", "--filter", "state:", "-y"]).fails(2, "has no value");
-    place.sidetask(&["jobs", "retry"]).fails(2, "required");
-    place.sidetask(&["jobs", "retry", "7", "--filter", "x"]).fails(2, "");
-    place.sidetask(&["jobs", "retry", "7"]).fails(2, "is not a job id");
+    place.sidetask(&["jobs", "retry", "--filter", "state:discarded", "-y"]).ends(3, "no job passes");
+    place.sidetask(&["jobs", "delete", "--filter", "state:", "-y"]).ends(2, "has no value");
+    place.sidetask(&["jobs", "retry"]).ends(2, "required");
+    place.sidetask(&["jobs", "retry", "7", "--filter", "x"]).ends(2, "");
+    place.sidetask(&["jobs", "retry", "7"]).ends(2, "is not a job id");
 }
 
 #[test]
@@ -95,9 +95,9 @@ fn a_rewritten_job_runs_with_its_new_arguments_unless_it_changed_meanwhile() {
     let id = place.embedded(&["enqueue", "fail", r#"["no route"]"#]).done().trim().to_owned();
     place.embedded(&["worker", "--burst"]).done();
     assert_eq!(place.state(&id), "discarded");
-    place.embedded(&["jobs", "rewrite", &id, "{}"]).fails(2, "do not fit task `fail`");
-    place.sidetask(&["jobs", "rewrite", &id, "[}"]).fails(2, "no JSON");
-    place.sidetask(&["jobs", "rewrite", &id, "[1]", "--fence", "0"]).fails(4, "its fence 1");
+    place.embedded(&["jobs", "rewrite", &id, "{}"]).ends(2, "do not fit task `fail`");
+    place.sidetask(&["jobs", "rewrite", &id, "[}"]).ends(2, "no JSON");
+    place.sidetask(&["jobs", "rewrite", &id, "[1]", "--fence", "0"]).ends(4, "its fence 1");
     let rewritten = place.json(&["jobs", "rewrite", &id, r#"["another"]"#, "--fence", "1"]);
     assert_eq!(rewritten["state"], "available");
     place.embedded(&["worker", "--burst"]).done();

@@ -77,7 +77,7 @@ fn arguments_that_cannot_be_used_end_with_2_and_store_nothing() {
         (&format!("@{binary}"), "no text in UTF-8"),
         (&format!("@{large}"), "over the limit of 1048576 bytes"),
     ] {
-        let ran = place.sidetask(&["enqueue", "k", args]).fails(2, says);
+        let ran = place.sidetask(&["enqueue", "k", args]).ends(2, says);
         assert_eq!(ran.out, "", "{args}");
     }
     for (flags, says) in [
@@ -89,7 +89,7 @@ fn arguments_that_cannot_be_used_end_with_2_and_store_nothing() {
         (["--key", "a\u{1b}b"], "no control characters"),
         (["--timeout", "5s"], "--wait"),
     ] {
-        place.sidetask(&["enqueue", "k", "1", flags[0], flags[1]]).fails(2, says);
+        place.sidetask(&["enqueue", "k", "1", flags[0], flags[1]]).ends(2, says);
     }
     assert_eq!(place.json(&["jobs", "list"]), json!([]));
 }
@@ -97,7 +97,7 @@ fn arguments_that_cannot_be_used_end_with_2_and_store_nothing() {
 #[test]
 fn arguments_are_checked_against_a_task_that_the_program_has() {
     let place = Place::new();
-    place.embedded(&["enqueue", "greet", "5"]).fails(2, "do not fit task `greet`");
+    place.embedded(&["enqueue", "greet", "5"]).ends(2, "do not fit task `greet`");
     let id = place.embedded(&["enqueue", "greet", r#"{"name": "ada"}"#]).done();
     assert_eq!(place.json(&["jobs", "show", id.trim()])["queue"], "mail", "its task's own queue");
     place.embedded(&["enqueue", "greet", r#"["ada"]"#, "--queue", "q"]).done();
@@ -112,11 +112,11 @@ fn waiting_prints_the_output_or_ends_with_1_or_124() {
     assert!(ran.err.starts_with("enqueued 0"), "{ran:?}");
     assert_eq!(ran.done(), "\"hello, ada\"\n");
     assert_eq!(place.embedded(&["enqueue", "ping", "--wait"]).done(), "\"pong\"\n", "without arguments");
-    let ran = place.embedded(&["enqueue", "fail", r#"["no \u001b[31mroute"]"#, "--wait"]).fails(1, "was discarded");
+    let ran = place.embedded(&["enqueue", "fail", r#"["no \u001b[31mroute"]"#, "--wait"]).ends(1, "was discarded");
     assert!(ran.err.contains(r"no \u{1b}[31mroute"), "{ran:?}");
-    let ran = place.embedded(&["enqueue", "fail", r#"["no route"]"#, "--wait", "-o", "json"]).fails(1, "no route");
+    let ran = place.embedded(&["enqueue", "fail", r#"["no route"]"#, "--wait", "-o", "json"]).ends(1, "no route");
     let job: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(job["errors"][0]["message"], "no route");
-    place.embedded(&["enqueue", "slow", "[60000]", "--wait", "--timeout", "300ms"]).fails(124, "it goes on");
+    place.embedded(&["enqueue", "slow", "[60000]", "--wait", "--timeout", "300ms"]).ends(124, "it goes on");
     drop(worker);
 }

@@ -50,11 +50,11 @@ fn filters_find_jobs_and_a_bad_one_is_pointed_at() {
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{filter:?}");
         assert_eq!(found[0]["id"], *wanted, "{filter:?}");
     }
-    let ran = place.sidetask(&["jobs", "list", "queue:mail", "state:retrable"]).fails(2, "perhaps `retryable`");
+    let ran = place.sidetask(&["jobs", "list", "queue:mail", "state:retrable"]).ends(2, "perhaps `retryable`");
     let lines: Vec<&str> = ran.err.lines().collect();
     let caret = lines.iter().position(|line| line.trim() == "^").expect("a caret");
     assert_eq!(lines[caret].find('^'), lines[caret - 1].find("retrable"), "{}", ran.err);
-    place.sidetask(&["jobs", "list", "queue:nowhere"]).fails(3, "no queue `nowhere`");
+    place.sidetask(&["jobs", "list", "queue:nowhere"]).ends(3, "no queue `nowhere`");
 }
 
 #[test]
@@ -91,12 +91,12 @@ fn ids_that_are_none_end_with_2_and_unknown_ones_with_3() {
     let place = Place::new();
     place.enqueue(&["k"]);
     let unknown = "019a5c2e-7d31-7cc0-8a5e-0242ac120002";
-    place.sidetask(&["jobs", "show", "7"]).fails(2, "is not a job id");
-    place.sidetask(&["jobs", "show", unknown]).fails(3, "there is no job");
-    place.sidetask(&["jobs", "rewrite", unknown, "1"]).fails(3, "there is no job");
-    place.sidetask(&["jobs", "retry", unknown]).fails(3, "there is no job");
-    place.sidetask(&["jobs"]).fails(2, "Usage");
-    place.sidetask(&["jobs", "polish"]).fails(2, "unrecognized");
+    place.sidetask(&["jobs", "show", "7"]).ends(2, "is not a job id");
+    place.sidetask(&["jobs", "show", unknown]).ends(3, "there is no job");
+    place.sidetask(&["jobs", "rewrite", unknown, "1"]).ends(3, "there is no job");
+    place.sidetask(&["jobs", "retry", unknown]).ends(3, "there is no job");
+    place.sidetask(&["jobs"]).ends(2, "Usage");
+    place.sidetask(&["jobs", "polish"]).ends(2, "unrecognized");
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Ran {
 
     /// It ended with this code, and said so on standard error alone.
     #[track_caller]
-    pub(crate) fn fails(self, code: i32, says: &str) -> Self {
+    pub(crate) fn ends(self, code: i32, says: &str) -> Self {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(self.err.contains(says), "{says:?} is not in {self:?}");
         self

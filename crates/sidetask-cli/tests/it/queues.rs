@@ -15,8 +15,8 @@ fn queues_are_listed_paused_and_resumed() {
     assert_eq!(place.json(&["queues", "list"])[0]["counts"]["completed"], 1);
     let table = place.done(&["queues", "list"]);
     assert!(table.starts_with("QUEUE") && table.lines().count() == 3, "{table}");
-    place.sidetask(&["queues", "resume", "mial"]).fails(3, "queues seen so far: mail, new");
-    place.sidetask(&["queues", "pause", ""]).fails(2, "the queue must have");
+    place.sidetask(&["queues", "resume", "mial"]).ends(3, "queues seen so far: mail, new");
+    place.sidetask(&["queues", "pause", ""]).ends(2, "the queue must have");
 }
 
 #[test]
@@ -29,10 +29,10 @@ fn purging_deletes_what_ended_so_in_one_queue_long_enough_ago() {
         }
     }
     let purge = ["queues", "purge", "a", "--state", "cancelled"];
-    place.sidetask(&purge).fails(2, "give --yes");
-    place.sidetask(&[&purge[..], &["--older", "1h", "-y"]].concat()).fails(3, "no cancelled jobs");
-    place.sidetask(&["queues", "purge", "a", "-y"]).fails(3, "no completed jobs");
-    place.sidetask(&["queues", "purge", "a", "--state", "running"]).fails(2, "jobs delete");
+    place.sidetask(&purge).ends(2, "give --yes");
+    place.sidetask(&[&purge[..], &["--older", "1h", "-y"]].concat()).ends(3, "no cancelled jobs");
+    place.sidetask(&["queues", "purge", "a", "-y"]).ends(3, "no completed jobs");
+    place.sidetask(&["queues", "purge", "a", "--state", "running"]).ends(2, "jobs delete");
     assert!(place.done(&[&purge[..], &["--dry-run"]].concat()).contains("would delete"));
     assert_eq!(place.json(&[&purge[..], &["-y"]].concat())["deleted"], 3);
     assert_eq!(place.json(&["jobs", "list"]).as_array().map(Vec::len), Some(1));

@@ -36,10 +36,21 @@ fn the_dashboard_prints_where_it_listens_and_ends_on_a_signal() {
 fn an_open_dashboard_stays_on_this_machine() {
     let place = Place::new();
     place.enqueue(&["k"]);
-    place.sidetask(&["dashboard", "--open", "--listen", "0.0.0.0:0"]).fails(2, "give --password-file");
+    place.sidetask(&["dashboard", "--open", "--listen", "0.0.0.0:0"]).ends(2, "give --password-file");
     let mut dashboard = place.start(place.program(sidetask(), &["dashboard", "--open", "--listen", "127.0.0.1:0"]));
     let address = address(&dashboard.printed("http://"));
     assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn a_dashboard_that_was_given_no_password_makes_one_up_and_says_so() {
+    let place = Place::new();
+    place.enqueue(&["k"]);
+    let mut dashboard = place.start(place.program(sidetask(), &["dashboard", "--listen", "127.0.0.1:0"]));
+    let address = address(&dashboard.printed("http://"));
+    assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 401"));
+    dashboard.signal(Signal::INT);
+    dashboard.ended().ends(0, "password=");
 }
 
 #[test]
@@ -48,7 +59,7 @@ fn a_password_file_that_gives_none_is_refused() {
     place.enqueue(&["k"]);
     for (file, says) in [("missing", "cannot be read"), ("empty", "an empty line")] {
         place.write("empty", "\nsecret\n");
-        place.sidetask(&["dashboard", "--password-file", file]).fails(2, says);
+        place.sidetask(&["dashboard", "--password-file", file]).ends(2, says);
     }
 }
 
@@ -58,9 +69,9 @@ fn a_port_that_is_taken_is_a_failure() {
     place.enqueue(&["k"]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    place.sidetask(&["dashboard", "--listen", &address]).fails(1, "choose another address");
-    place.embedded(&["worker", "--listen", &address]).fails(1, "choose another address");
-    place.sidetask(&["dev", "--listen", &address]).fails(1, "choose another address");
+    place.sidetask(&["dashboard", "--listen", &address]).ends(1, "choose another address");
+    place.embedded(&["worker", "--listen", &address]).ends(1, "choose another address");
+    place.sidetask(&["dev", "--listen", &address]).ends(1, "choose another address");
 }
 
 #[test]
@@ -118,5 +129,5 @@ fn following_jobs_prints_what_happens_to_them() {
         going.signal(Signal::INT);
         assert_eq!(going.ended().code, Some(0));
     }
-    place.sidetask(&["jobs", "tail", "state:"]).fails(2, "has no value");
+    place.sidetask(&["jobs", "tail", "state:"]).ends(2, "has no value");
 }

@@ -43,10 +43,10 @@ fn settings_that_are_not_understood_are_refused_with_their_line() {
         ("url = \"postgres://u:secret@h/d", "line 1"),
     ] {
         place.write("sidetask.toml", text);
-        let ran = place.sidetask(&["jobs", "list"]).fails(2, says);
+        let ran = place.sidetask(&["jobs", "list"]).ends(2, says);
         assert!(!ran.err.contains("secret"), "{ran:?}");
     }
-    place.sidetask(&["--config", "no-such-file.toml", "jobs", "list"]).fails(2, "cannot be read");
+    place.sidetask(&["--config", "no-such-file.toml", "jobs", "list"]).ends(2, "cannot be read");
 }
 
 #[test]

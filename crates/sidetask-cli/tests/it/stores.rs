@@ -11,7 +11,7 @@ fn a_store_that_is_not_there_is_not_made_by_looking() {
         &["jobs", "delete", "--filter", "state:completed", "-y"],
         &["dashboard"],
     ] {
-        place.sidetask(command).fails(1, "there is no database tasks.db");
+        place.sidetask(command).ends(1, "there is no database tasks.db");
     }
     assert!(!place.path("tasks.db").exists());
 }
@@ -29,9 +29,9 @@ fn a_url_that_cannot_be_used_is_usage_and_one_that_cannot_be_reached_a_failure()
         ("postgres://127.0.0.1:1/app", 1, ""),
         ("memory:", 2, "the memory of this process"),
     ] {
-        place.sidetask(&["--url", url, "jobs", "list"]).fails(code, says);
+        place.sidetask(&["--url", url, "jobs", "list"]).ends(code, says);
     }
-    place.sidetask(&["--url", "", "jobs", "list"]).fails(2, "names no store");
+    place.sidetask(&["--url", "", "jobs", "list"]).ends(2, "names no store");
 }
 
 #[test]
@@ -48,9 +48,9 @@ fn migrations_are_applied_listed_and_printed() {
 #[test]
 fn the_doctor_says_what_is_well_and_what_is_wrong() {
     let place = Place::new();
-    place.sidetask(&["doctor"]).fails(1, "");
+    place.sidetask(&["doctor"]).ends(1, "");
     place.enqueue(&["k"]);
-    let ran = place.sidetask(&["doctor"]).fails(1, "");
+    let ran = place.sidetask(&["doctor"]).ends(1, "");
     assert!(ran.out.contains("fail") && ran.out.contains("start a worker"), "jobs wait, nobody works: {}", ran.out);
     place.done(&["jobs", "cancel", "--filter", "state:available", "-y"]);
     place.done(&["queues", "pause", "held"]);
@@ -90,7 +90,7 @@ fn completions_are_printed_for_each_shell_under_the_name_of_the_program() {
         assert!(place.done(&["completions", shell]).contains("sidetask"), "{shell}");
     }
     assert!(place.embedded(&["completions", "bash"]).done().contains("embedded"));
-    place.sidetask(&["completions", "tcsh"]).fails(2, "invalid value");
+    place.sidetask(&["completions", "tcsh"]).ends(2, "invalid value");
 }
 
 #[test]

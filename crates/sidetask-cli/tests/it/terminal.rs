@@ -20,6 +20,10 @@ fn colours_are_for_terminals_and_as_one_asks() {
     let colour = "\u{1b}[";
     assert!(!place.done(&["jobs", "list"]).contains(colour));
     assert!(place.done(&["jobs", "list", "--color", "always"]).contains(colour));
+    for flags in [&["--color=always"][..], &["--color", "always"]] {
+        assert!(place.sidetask(&[flags, &["jobs", "polish"]].concat()).ends(2, "polish").err.contains(colour));
+    }
+    assert!(!place.sidetask(&["jobs", "polish"]).err.contains(colour));
     assert!(typed(&place, "jobs list", "", &[]).out.contains(colour));
     assert!(!typed(&place, "jobs list", "", &[("NO_COLOR", "1")]).out.contains(colour));
     assert!(!typed(&place, "jobs list --color never", "", &[]).out.contains(colour));

@@ -12,7 +12,7 @@ fn busy(place: &Place, millis: u64, flags: &[&str]) -> (Going, String) {
 
 #[test]
 fn the_program_without_tasks_says_how_to_give_it_some() {
-    let ran = Place::new().sidetask(&["worker"]).fails(2, "this program has no tasks of its own");
+    let ran = Place::new().sidetask(&["worker"]).ends(2, "this program has no tasks of its own");
     assert!(ran.err.contains("sidetask_cli::run(sidetask::Registry::discovered())"), "{ran:?}");
 }
 
@@ -53,7 +53,7 @@ fn a_second_signal_ends_it_at_once_and_the_code_says_so() {
         // It hears signals one by one, and two of one kind at once as one.
         std::thread::sleep(std::time::Duration::from_millis(300));
         worker.signal(signal);
-        worker.ended().fails(code, "asked again to end");
+        worker.ended().ends(code, "asked again to end");
         assert_eq!(place.state(&id), "running", "until its worker's lease expires");
     }
 }
@@ -63,7 +63,7 @@ fn what_does_not_end_in_time_is_given_back_and_the_code_says_so() {
     let place = Place::new();
     let (worker, id) = busy(&place, 60_000, &["--shutdown-timeout", "100ms"]);
     worker.signal(Signal::TERM);
-    worker.ended().fails(1, "1 given back");
+    worker.ended().ends(1, "1 given back");
     assert_eq!(place.state(&id), "available");
 }
 
@@ -73,7 +73,7 @@ fn a_settings_file_says_what_a_worker_serves() {
     place.write("sidetask.toml", "queues = [\"mail=2\", \"default\"]\nconcurrency = 7\nshutdown_timeout = \"50ms\"");
     let (worker, _) = busy(&place, 60_000, &[]);
     worker.signal(Signal::TERM);
-    let ran = worker.ended().fails(1, "1 given back");
+    let ran = worker.ended().ends(1, "1 given back");
     assert!(ran.err.contains("mail=2,default=7"), "{ran:?}");
 }
 
@@ -87,6 +87,6 @@ fn settings_that_a_worker_cannot_use_are_usage() {
         (&["--shutdown-timeout", "later"], "such as 90s"),
         (&["--listen", "nowhere"], "nowhere"),
     ] {
-        place.embedded(&[&["worker"], flags].concat()).fails(2, says);
+        place.embedded(&[&["worker"], flags].concat()).ends(2, says);
     }
 }
