@@ -123,6 +123,19 @@ async fn what_another_process_does_is_followed() {
     record.until(&here, job.id(), Step::Deleted).await;
 }
 
+#[cfg(feature = "sqlite")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_by_another_process_is_seen_when_it_is_heard() {
+    let (here, there) = crate::kit::sqlite_pair().await;
+    let record = Record::of(&here, "").await;
+    let first = there.client.enqueue(later()).await.unwrap();
+    record.until(&here, first.id(), Step::Enqueued).await;
+    let second = there.client.enqueue(later()).await.unwrap();
+    // Enough for another look, and not enough for one that comes anyway.
+    here.clock.advance(Duration::from_millis(300));
+    until("it is seen", async || !record.steps_of(second.id()).is_empty()).await;
+}
+
 async fn what_happens_between_two_looks_is_told_as_one_and_looks_are_few(kit: Kit) {
     let record = Record::of(&kit, "").await;
     let mut jobs = Vec::new();
