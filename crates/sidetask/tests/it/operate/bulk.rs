@@ -77,6 +77,7 @@ async fn only_jobs_to_which_the_change_does_something_are_changed(kit: Kit) {
 
 async fn jobs_that_are_stored_meanwhile_are_left_alone(kit: Kit) {
     let early = kit.client.new_job_id();
+    kit.clock.advance(HOUR);
     kit.client.enqueue_many((0..1500).map(|n| Call::new("many", n))).await.unwrap();
     set(&kit.store.changes_wait, true);
     let changing = tokio::spawn({
