@@ -12,8 +12,8 @@ use crate::shared::Shared;
 const EXAMINE: usize = 20_000;
 const EXAMINE_REDACTED: usize = 2_000;
 
-/// How many are looked at to count those of one tab.
-const EXAMINE_TO_COUNT: usize = 5_000;
+/// How many are looked at to count those of one state, of which there are seven.
+const EXAMINE_TO_COUNT: usize = 1_000;
 
 /// How far jobs are counted.
 const MOST_COUNTED: usize = 1_000;

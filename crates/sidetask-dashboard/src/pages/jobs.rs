@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Extract;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::try_join;
 use maud::{Markup, html};
 use sidetask::{Error, JobRecord, Listed, Page, State, Timestamp};
 
@@ -83,9 +84,10 @@ pub(super) type Counts = [(State, Option<Count>)];
 
 async fn look(shared: &Shared, ask: &Ask, page: Page) -> Result<(Listed, Vec<(State, Option<Count>)>), Error> {
     let typed = ask.typed()?;
-    let counts = shared.counts(&typed).await?;
-    let Some(filter) = ask.filter()? else { return Ok((Listed::default(), counts)) };
-    Ok((shared.search(&filter, page).await?, counts))
+    let counts = shared.counts(&typed);
+    let Some(filter) = ask.filter()? else { return Ok((Listed::default(), counts.await?)) };
+    // At once, where the store has more than one connection to read by.
+    try_join(shared.search(&filter, page), counts).await
 }
 
 /// Whether it is for whoever typed the filter to mend it.

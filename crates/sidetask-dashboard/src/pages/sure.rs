@@ -130,9 +130,13 @@ pub(crate) async fn sure(
 ) -> Result<Markup, Failure> {
     let doable = wish.doable()?;
     let ask = wish.ask();
-    let typed = ask.typed()?;
-    refuse_to_guess(&shared, &typed)?;
-    let count = concerned(doable, &ask, &shared.counts(&typed).await?);
+    let count = match ask.filter()? {
+        Some(filter) => {
+            refuse_to_guess(&shared, &filter)?;
+            concerned(doable, &ask, &shared.counts(&filter).await?)
+        }
+        None => None,
+    };
     let content = html! {
         @match count {
             None => p { "There is no such job any more." },
