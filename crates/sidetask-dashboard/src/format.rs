@@ -58,13 +58,18 @@ fn is_treacherous(char: char) -> bool {
 pub(crate) fn time(at: Timestamp, now: Timestamp) -> Markup {
     let full = at.to_string();
     let words = if at > now {
-        format!("in {}", span(at.since(now)))
+        format!("in {}", span(whole(at.since(now))))
     } else if now.since(at) < Duration::from_secs(1) {
         "now".to_owned()
     } else {
-        format!("{} ago", span(now.since(at)))
+        format!("{} ago", span(whole(now.since(at))))
     };
     html! { time datetime=(full) title=(full) { (words) } }
+}
+
+/// In seconds, where there are any: a page is not looked at to the tenth of one.
+fn whole(span: Duration) -> Duration {
+    if span.as_secs() == 0 { span } else { Duration::from_secs(span.as_secs()) }
 }
 
 /// A length of time, in the two largest units at most.
@@ -74,8 +79,8 @@ pub(crate) fn span(span: Duration) -> String {
         0 if span.is_zero() => "0 s".to_owned(),
         0 if span.as_millis() == 0 => format!("{} µs", span.as_micros()),
         0 => format!("{} ms", span.as_millis()),
-        1..10 => format!("{:.1} s", span.as_secs_f64()),
-        10..60 => format!("{seconds} s"),
+        1..10 if span.subsec_millis() >= 50 => format!("{:.1} s", span.as_secs_f64()),
+        1..60 => format!("{seconds} s"),
         60..3600 => two(seconds / 60, "min", seconds % 60, "s"),
         3600..86400 => two(seconds / 3600, "h", seconds / 60 % 60, "min"),
         _ => two(seconds / 86400, "d", seconds / 3600 % 24, "h"),
@@ -132,9 +137,15 @@ mod tests {
         for (count, shown) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(number(count), shown);
         }
-        for (millis, shown) in
-            [(0, "0 s"), (12, "12 ms"), (1500, "1.5 s"), (59_900, "59 s"), (60_000, "1 min"), (90_061_000, "1 d 1 h")]
-        {
+        for (millis, shown) in [
+            (0, "0 s"),
+            (12, "12 ms"),
+            (1500, "1.5 s"),
+            (6000, "6 s"),
+            (59_900, "59 s"),
+            (60_000, "1 min"),
+            (90_061_000, "1 d 1 h"),
+        ] {
             assert_eq!(span(Duration::from_millis(millis)), shown);
         }
         assert_eq!(span(Duration::from_micros(7)), "7 µs");

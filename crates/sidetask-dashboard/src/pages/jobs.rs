@@ -173,7 +173,7 @@ fn row(frame: &Frame, list: List, job: &JobRecord, now: Timestamp) -> Markup {
                 small { code { (job.id) } }
             }
             td { (brief(&job.queue, 40)) }
-            @if list.only.is_none() { td { (badge(job.state)) } }
+            @if list.only.is_none() { td { (badge(job.state)) @if job.held { " " small.muted { "held by its lane" } } } }
             td.num { (job.attempt) " of " (job.max_attempts) }
             td { (time(job.created_at, now)) }
             td { (time(job.finished_at.unwrap_or(job.run_at), now)) }
