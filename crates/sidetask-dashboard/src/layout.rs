@@ -67,7 +67,7 @@ impl Frame {
     pub(crate) fn live(&self, content: Markup) -> Markup {
         html! {
             div #live hx-get=(self.here) hx-trigger="changed from:body, every 15s" hx-select="#live" hx-target="this"
-                hx-swap="outerHTML" hx-sync="this:drop" { (content) }
+                hx-swap="outerHTML" hx-sync="this:drop" hx-disinherit="*" { (content) }
         }
     }
 }
