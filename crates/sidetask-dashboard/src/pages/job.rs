@@ -57,7 +57,7 @@ pub(super) fn heading(job: &JobRecord) -> String {
 
 fn facts(job: &JobRecord, now: Timestamp) -> Markup {
     html! {
-        dl.card {
+        dl.card.facts {
             (fact("State", html! {
                 (badge(job.state))
                 @if job.cancel_requested { " asked to stop" }
@@ -84,7 +84,7 @@ fn facts(job: &JobRecord, now: Timestamp) -> Markup {
 }
 
 fn fact(name: &str, value: Markup) -> Markup {
-    html! { dt { (name) } dd { (value) } }
+    html! { div { dt { (name) } dd { (value) } } }
 }
 
 fn actions(frame: &Frame, job: &JobRecord) -> Markup {

@@ -55,7 +55,7 @@ fn cards(frame: &Frame, counts: &Counts) -> Markup {
             ul.tiles {
                 @for (state, count) in counts.iter() {
                     li {
-                        a class="tile" href=(frame.to(format!("jobs{}", query(&[("state", &state)])))) {
+                        a class={ "tile tile-" (state) } href=(frame.to(format!("jobs{}", query(&[("state", &state)])))) {
                             strong { (number(count)) } " " span { (state) }
                         }
                     }
