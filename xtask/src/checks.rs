@@ -25,8 +25,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// What nobody may be built on: it is for tests.
 const FOR_TESTS: &str = "sidetask-testing";
 
-/// Who may all the same: programs that are killed by tests, and tell these what they did.
-const PARTS_OF_TESTS: &[&str] = &["sidetask-reliability"];
+/// Who may all the same: programs that are killed by tests, and tell these what they did, and sites that they look at.
+const PARTS_OF_TESTS: &[&str] = &["sidetask-browser-tests", "sidetask-reliability"];
 
 /// The one crate that may, for the one feature with which users test: their tests move the clock that ours move.
 const FEATURE_FOR_TESTS: (&str, &str) = (FACADE, "testing");

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail, ensure};
 
 mod aws;
+mod browser;
 mod build_time;
 mod checks;
 mod fuzz;
@@ -44,11 +45,12 @@ const CHORES: &[Chore] = &[
     },
     Chore {
         name: "set-up",
-        usage: "set-up [aws|postgres]",
+        usage: "set-up [aws|browser|postgres]",
         about: "install what tests and examples need besides Rust",
         details: "Installs moto, Zappa, cfn-lint, boto3 and AWS's Runtime Interface Emulator, and a PostgreSQL where the \
                   machine has none of 14 or later, all of pinned versions, in Python environments of their own below the \
-                  target directory. It needs Python, and a network where they are not there yet.",
+                  target directory, with axe-core for the dashboard's tests. Their browser, Chromium, comes from apt-get \
+                  where it is missing and we are root. It needs Python, and a network where they are not there yet.",
         run: set_up,
     },
     Chore {
@@ -58,6 +60,17 @@ const CHORES: &[Chore] = &[
         details: "Starts a server with empty data, tells the command of it by `DATABASE_URL` and \
                   `SIDETASK_TEST_POSTGRES`, and removes it when the command has ended.",
         run: postgres::run,
+    },
+    Chore {
+        name: "screenshots",
+        usage: "screenshots",
+        about: "take pictures of the dashboard",
+        details: "Serves a dashboard over made-up jobs and saves its pages as `docs/screenshots/*.png`, light and dark, at \
+                  1280 by 800.",
+        run: |arguments| {
+            none(arguments)?;
+            browser::screenshots()
+        },
     },
     Chore {
         name: "soak",
@@ -180,10 +193,11 @@ fn none(arguments: &[String]) -> Result<()> {
 
 fn set_up(arguments: &[String]) -> Result<()> {
     let steps = match arguments {
-        [] => vec![aws::set_up(), postgres::set_up()],
+        [] => vec![aws::set_up(), browser::set_up(), postgres::set_up()],
         [name] if name == "aws" => vec![aws::set_up()],
+        [name] if name == "browser" => vec![browser::set_up()],
         [name] if name == "postgres" => vec![postgres::set_up()],
-        _ => bail!("there is `aws`, `postgres`, or nothing for both, but not `{}`", arguments.join(" ")),
+        _ => bail!("there is `aws`, `browser`, `postgres`, or nothing for all, but not `{}`", arguments.join(" ")),
     };
     steps.into_iter().try_for_each(|step| step.run().map(drop))
 }

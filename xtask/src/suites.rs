@@ -1,7 +1,7 @@
 //! What `cargo xtask test` runs: first what the tests need, then the tests.
 
 use crate::steps::{Step, cargo, succeed};
-use crate::{aws, postgres, tools};
+use crate::{aws, browser, postgres, tools};
 
 /// The set-up and every suite, in order.
 pub(crate) fn all() -> Vec<Step> {
@@ -11,7 +11,7 @@ pub(crate) fn all() -> Vec<Step> {
 }
 
 fn set_up() -> Vec<Step> {
-    vec![aws::set_up(), postgres::set_up(), tools::NEXTEST.step()]
+    vec![aws::set_up(), browser::set_up(), postgres::set_up(), tools::NEXTEST.step()]
 }
 
 fn suites() -> Vec<Step> {
