@@ -106,6 +106,6 @@ pub use sidetask_core as core;
 #[doc(hidden)]
 pub mod __private {
     #[cfg(feature = "testing")]
-    pub use serde_json;
+    pub use serde_json::json;
     pub use sidetask_core::__private::*;
 }

@@ -67,10 +67,10 @@ macro_rules! refute_enqueued {
 macro_rules! __expected {
     ($expected:expr;) => { $expected };
     ($expected:expr; args = {$($args:tt)*} $(, $($rest:tt)*)?) => {
-        $crate::__expected!($expected.args($crate::__private::serde_json::json!({$($args)*})); $($($rest)*)?)
+        $crate::__expected!($expected.args($crate::__private::json!({$($args)*})); $($($rest)*)?)
     };
     ($expected:expr; args = [$($args:tt)*] $(, $($rest:tt)*)?) => {
-        $crate::__expected!($expected.args($crate::__private::serde_json::json!([$($args)*])); $($($rest)*)?)
+        $crate::__expected!($expected.args($crate::__private::json!([$($args)*])); $($($rest)*)?)
     };
     ($expected:expr; $option:ident = $value:expr $(, $($rest:tt)*)?) => {
         $crate::__expected!($expected.$option($value); $($($rest)*)?)
