@@ -40,6 +40,10 @@ use super::run::{Attempted, How};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Errors
+/// Those of [`RunJob`](super::RunJob), and [`is_conflict`](Error::is_conflict) where the function reports no progress so often
+/// as the worker was to die at.
 #[must_use = "nothing runs until it is awaited"]
 pub struct CrashWorker<'a, T> {
     queue: &'a TestQueue,

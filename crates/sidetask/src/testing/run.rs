@@ -26,6 +26,14 @@ use crate::observe::logging::Logged;
 use crate::observe::spans;
 
 /// One attempt of a call, about to be run: await it. Made by [`TestQueue::run_job`].
+///
+/// # Errors
+/// [`is_unknown_kind`](Error::is_unknown_kind) and [`is_missing_state`](Error::is_missing_state) before anything is enqueued;
+/// [`is_conflict`](Error::is_conflict) where the call's key or id is that of a job that runs or has ended; those of
+/// [`Client::enqueue`](crate::Client::enqueue). What goes wrong in the function is the run's outcome.
+///
+/// # Cancel safety
+/// Dropping the future drops an async function where it stands and leaves the job running, as a worker that hangs does.
 #[must_use = "nothing runs until it is awaited"]
 pub struct RunJob<'a, T> {
     queue: &'a TestQueue,
