@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sidetask::{Call, Client, Registry, Worker};
+use sidetask::{Call, Client, Filter, Registry, State, Step, Worker};
 use sidetask_postgres_local::{schema, url};
 use sidetask_testing::faults::Proxy;
 
@@ -34,6 +34,32 @@ async fn a_job_of_another_process_is_heard_of() {
     for number in 0..5 {
         double(&client, number).await;
     }
+    worker.shutdown(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_of_other_processes_is_followed() {
+    let url = format!("{}?schema={}", url(), schema());
+    let client = sidetask::connect(&url).await.unwrap();
+    let known = client.enqueue(Call::new("test.double", 20).returns::<u64>()).await.unwrap();
+    let following = sidetask::connect(&url).await.unwrap();
+    let mut following = following.follow(Filter::parse("kind:test.* args:*").unwrap()).recent(1);
+    let mut seen = async || tokio::time::timeout(PATIENCE, following.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(seen().await.id, known.id());
+
+    let (_, worker) = worker(&url, NEVER).await;
+    let is_done = Step::Finished(State::Completed);
+    while (seen().await).step != is_done {}
+    let new = client.enqueue(Call::new("test.double", 21).returns::<u64>()).await.unwrap();
+    let last = loop {
+        let seen = seen().await;
+        assert_eq!(seen.id, new.id());
+        if seen.step == is_done {
+            break seen;
+        }
+    };
+    assert_eq!(last.record.and_then(|job| job.output).unwrap().as_str(), "42");
+    client.delete(new.id()).await.unwrap();
     worker.shutdown(PATIENCE).await;
 }
 
