@@ -55,7 +55,7 @@ impl TestQueueBuilder {
 
     /// Gives a value that is made of the queue's client, for tasks that enqueue others.
     ///
-    /// ```
+    /// ```standalone_crate
     /// use sidetask::testing::TestQueue;
     /// use sidetask::{Client, TaskError, task};
     ///

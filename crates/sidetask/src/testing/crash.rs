@@ -17,7 +17,7 @@ use super::run::{Attempted, How};
 ///
 /// A job runs at least once, so a task's side effects should count once however often it runs. This is how to see:
 ///
-/// ```
+/// ```standalone_crate
 /// # use std::sync::{Arc, Mutex};
 /// # use sidetask::{Context, task};
 /// # use sidetask::testing::TestQueue;

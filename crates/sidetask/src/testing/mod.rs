@@ -43,7 +43,7 @@
 //! their stored form, a real [`Context`](crate::Context), `#[state]` injected, time limit, panics caught, plain functions on
 //! their pool. What came of it is all in the [`JobRun`].
 //!
-//! ```
+//! ```standalone_crate
 //! use std::time::Duration;
 //!
 //! use sidetask::testing::{Outcome, TestQueue};
@@ -89,7 +89,7 @@
 //! time pass, ticks of [schedules](TestQueueBuilder::schedule) included. One job runs at a time, in the order of claims. A
 //! drain without end fails, and names what repeats itself.
 //!
-//! ```
+//! ```standalone_crate
 //! # use std::time::Duration;
 //! # use sidetask::testing::TestQueue;
 //! # use sidetask::{Client, Context, TaskError, task};
