@@ -108,9 +108,10 @@ const CHORES: &[Chore] = &[
         about: "measure ourselves beside the raw figures",
         details: "Runs a benchmark in a release build: `aws`, running and sending tasks beside Lambda's bare runtime and \
                   the bare requests; `dashboard`, each of its pages with a million jobs; `embedded`, the embedded store \
-                  beside the disk; `postgres`, the PostgreSQL store beside the server, with `--peers` beside another \
-                  queue too; `response`, tasks after the response beside a server without them. Everything after its \
-                  name is passed on to it, and its standard output is left as it is.",
+                  beside the disk; `observed`, the same with metrics and logs beside without; `postgres`, the PostgreSQL \
+                  store beside the server, with `--peers` beside another queue too; `response`, tasks after the \
+                  response beside a server without them. Everything after its name is passed on to it, and its standard \
+                  output is left as it is.",
         run: bench,
     },
     Chore {
@@ -239,6 +240,7 @@ const BENCHMARKS: &[Benchmark] = &[
     },
     Benchmark { name: "dashboard", package: "sidetask-dashboard", programs: &[], peers: None },
     Benchmark { name: "embedded", package: "sidetask", programs: &[], peers: None },
+    Benchmark { name: "observed", package: "sidetask-observe", programs: &[], peers: None },
     Benchmark {
         name: "postgres",
         package: "sidetask-postgres-bench",
@@ -288,7 +290,10 @@ mod tests {
     #[test]
     fn what_is_not_there_is_refused_with_what_is() {
         assert!(run_with(&["tset"]).contains("cargo xtask COMMAND"));
-        assert!(run_with(&["bench", "mysql"]).contains("`aws`, `dashboard`, `embedded`, `postgres`, `response`"));
+        assert!(
+            run_with(&["bench", "mysql"])
+                .contains("`aws`, `dashboard`, `embedded`, `observed`, `postgres`, `response`")
+        );
         assert!(run_with(&["bench"]).contains("which benchmark"));
         assert!(run_with(&["audit", "--fast"]).contains("`--fast`"));
         assert!(run_with(&["set-up", "mysql"]).contains("`postgres`"));
