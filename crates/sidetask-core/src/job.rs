@@ -189,7 +189,8 @@ pub struct AttemptError {
     pub attempt: u32,
     /// When it ended.
     pub at: Timestamp,
-    /// What it said, cut to [`AttemptError::MESSAGE_BYTES`].
+    /// What it said, cut to [`AttemptError::MESSAGE_BYTES`]. Of a panic that a worker caught it is what that said, followed by
+    /// ` (file:line)`, and where the environment asks for backtraces then a line `stack backtrace:` and the frames.
     pub message: String,
 }
 
