@@ -15,7 +15,7 @@
 //! Pages work without script and are kept up to date with it: the server tells them that something changed, and they look
 //! now and then in any case. Whatever they need is in the program: one style sheet, htmx and a few lines of script, nothing
 //! from elsewhere. A page costs about the same however many jobs there are, since no list, count or search looks at more than
-//! a few thousand of them; where that is not the end, it says so.
+//! 15,000 of them; where that is not the end, it says so.
 //!
 //! # Who may do what
 //! - It is **closed**: HTTP Basic with a [password](Dashboard::password), or one that is made and logged. Behind HTTPS, since

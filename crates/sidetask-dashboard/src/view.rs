@@ -9,7 +9,7 @@ use crate::format::number;
 use crate::shared::Shared;
 
 /// How many jobs are looked at for one page, and how many where each has to be shown to the function that redacts.
-const EXAMINE: usize = 20_000;
+const EXAMINE: usize = 15_000;
 const EXAMINE_REDACTED: usize = 2_000;
 
 /// How many are looked at to count those of one state, of which there are seven.
