@@ -56,7 +56,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     fn sum(&self, year: u32, region: &str) -> u64 {
         thread::sleep(self.takes);
-        let mix = |sum: u64, byte: u8| (sum * 31 + u64::from(byte)) % 1_000_003;
-        (0..10_000_u32).map(|sale| mix(u64::from(year * sale), region.as_bytes()[0])).sum()
+        let region: u64 = region.bytes().map(u64::from).sum();
+        let cents = |sale: u64| (u64::from(year) * sale * 31 + region * sale) % 10_007;
+        (0..100_000).map(cents).sum()
     }
 }
