@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use crate::failure::Failure;
 use crate::shared::Shared;
 
-const SEC_FETCH_SITE: &str = "sec-fetch-site";
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Everything comes from here, nothing is written into pages, and nobody shows them in a frame. Forms tell where they come
 /// from within this site, so that `Origin` is there.
@@ -57,16 +57,18 @@ pub(crate) async fn changes(State(shared): State<Arc<Shared>>, request: Request,
     next.run(request).await
 }
 
-/// Whether a request comes from a page of ours, or from no page. Pages cannot set these headers.
+/// Whether a request comes from a page of ours, or from no page. Pages cannot set these headers, and browsers send each once.
 fn is_ours(headers: &HeaderMap) -> bool {
-    match headers.get(SEC_FETCH_SITE) {
-        Some(site) => site == "same-origin" || site == "none",
-        None => {
-            let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-            let origin = text(ORIGIN).and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-            origin.is_some_and(|origin| text(HOST).is_some_and(|host| host.eq_ignore_ascii_case(origin)))
-        }
+    let only = |name: &HeaderName| {
+        let mut values = headers.get_all(name).iter();
+        values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok())
+    };
+    if headers.contains_key(SEC_FETCH_SITE) {
+        return matches!(only(&SEC_FETCH_SITE), Some("same-origin" | "none"));
     }
+    let origin = only(&ORIGIN).and_then(|origin| origin.split_once("://"));
+    let origin = origin.filter(|(scheme, host)| matches!(*scheme, "http" | "https") && !host.is_empty());
+    origin.is_some_and(|(_, origin)| only(&HOST).is_some_and(|host| host.eq_ignore_ascii_case(origin)))
 }
 
 #[cfg(test)]
@@ -86,17 +88,39 @@ mod tests {
             (None, Some("http://b.example"), Some("a.example"), false),
             (None, Some("http://a.example:81"), Some("a.example:80"), false),
             (None, Some("null"), Some("null"), false),
+            (None, Some("://a.example"), Some("a.example"), false),
+            (None, Some("http://"), Some(""), false),
             (None, Some("http://a.example"), None, false),
             (None, None, Some("a.example"), false),
             (None, None, None, false),
         ] {
             let mut headers = HeaderMap::new();
-            for (name, value) in [(SEC_FETCH_SITE, site), ("origin", origin), ("host", host)] {
+            for (name, value) in [(SEC_FETCH_SITE, site), (ORIGIN, origin), (HOST, host)] {
                 if let Some(value) = value {
                     headers.insert(name, value.parse().unwrap());
                 }
             }
             assert_eq!(is_ours(&headers), ours, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_twice_is_not_believed() {
+        for (name, first, second) in [
+            (SEC_FETCH_SITE, "none", "cross-site"),
+            (SEC_FETCH_SITE, "none", "none"),
+            (ORIGIN, "http://a.example", "http://b.example"),
+            (HOST, "a.example", "b.example"),
+        ] {
+            let mut headers = HeaderMap::new();
+            if name != SEC_FETCH_SITE {
+                headers.insert(ORIGIN, "http://a.example".parse().unwrap());
+                headers.insert(HOST, "a.example".parse().unwrap());
+                assert!(is_ours(&headers));
+            }
+            headers.insert(&name, first.parse().unwrap());
+            headers.append(&name, second.parse().unwrap());
+            assert!(!is_ours(&headers), "{headers:?}");
         }
     }
 }
