@@ -255,7 +255,7 @@ impl Counts {
     /// Adds the numbers of `other`.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.0.iter_mut().zip(other.0) {
-            *mine += theirs;
+            *mine = mine.saturating_add(theirs);
         }
     }
 
@@ -266,7 +266,7 @@ impl Counts {
 
     /// How many jobs there are in all.
     pub fn total(&self) -> u64 {
-        self.0.iter().sum()
+        self.0.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 }
 
@@ -337,6 +337,16 @@ mod tests {
         }
         assert_eq!(State::from_code(7), None);
         assert!("done".parse::<State>().unwrap_err().to_string().contains("available"));
+    }
+
+    #[test]
+    fn counts_that_are_damaged_do_not_overflow() {
+        let mut counts = Counts::default();
+        counts.set(State::Completed, u64::MAX);
+        counts.set(State::Running, u64::MAX);
+        let sum = counts;
+        counts.add(&sum);
+        assert_eq!((counts.count(State::Completed), counts.total()), (u64::MAX, u64::MAX));
     }
 
     #[test]
