@@ -27,7 +27,7 @@ enum Kind {
     Unregistered,
     MissingState,
     NotFound,
-    Filter,
+    Filter { column: Option<usize> },
     Conflict,
     Unusable,
     Unsupported,
@@ -75,7 +75,7 @@ predicates! {
     /// The database is of another program, of a newer version, or damaged.
     is_unusable = Kind::Unusable,
     /// A filter is not understood; the text points at the column.
-    is_filter = Kind::Filter,
+    is_filter = Kind::Filter { .. },
     /// What was to be changed was changed by another in the meantime; nothing was done.
     is_conflict = Kind::Conflict,
     /// The store or service behind this client cannot do what was asked; the text says what can.
@@ -109,6 +109,17 @@ predicates! {
     is_queue_full = Kind::QueueFull,
     /// The store, pool or runner is closed.
     is_closed = Kind::Closed,
+}
+
+impl Error {
+    /// Where a filter is not understood, counted in characters from 1. `None` where that is no one place, and of other
+    /// errors.
+    pub const fn column(&self) -> Option<usize> {
+        match self.0.kind {
+            Kind::Filter { column } => column,
+            _ => None,
+        }
+    }
 }
 
 /// Constructors, for those who write stores and front ends.
@@ -224,7 +235,12 @@ impl Error {
 
     /// A filter that is not understood.
     pub fn filter(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Kind::Filter, message)
+        Self::new(Kind::Filter { column: None }, message)
+    }
+
+    /// The same, with the [column](Self::column) at which it is not.
+    pub(crate) fn filter_at(column: usize, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Kind::Filter { column: Some(column) }, message)
     }
 
     /// Something that another changed in the meantime.

@@ -75,7 +75,7 @@ impl From<Error> for Failure {
         if status.is_server_error() {
             tracing::warn!(%error, source = error.source(), "the dashboard could not answer");
         }
-        Self { status, message: error.to_string(), column: column_of(&error) }
+        Self { status, message: error.to_string(), column: error.column() }
     }
 }
 
@@ -90,13 +90,6 @@ pub(crate) fn status_of(error: &Error) -> StatusCode {
         () if error.is_storage() || error.is_closed() || error.is_unusable() => StatusCode::SERVICE_UNAVAILABLE,
         () => StatusCode::INTERNAL_SERVER_ERROR,
     }
-}
-
-/// Where in a filter, as its error says it.
-fn column_of(error: &Error) -> Option<usize> {
-    let message = error.is_filter().then(|| error.to_string())?;
-    let digits = message.split_once("`, column ")?.1;
-    digits[..digits.find(':')?].parse().ok()
 }
 
 /// Only what went wrong: [`render`] knows how it is to look.

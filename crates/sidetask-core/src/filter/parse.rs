@@ -57,8 +57,9 @@ impl Filter {
     /// ```
     ///
     /// # Errors
-    /// [`is_filter`](Error::is_filter) for the first term that is not understood, with the column, counted in characters
-    /// from 1, and under it the text and a caret; for a text over [`Filter::BYTES`], or with more than [`Filter::TERMS`].
+    /// [`is_filter`](Error::is_filter) for the first term that is not understood, with the [column](Error::column), counted in
+    /// characters from 1, and under it the text and a caret; for a text over [`Filter::BYTES`], or with more than
+    /// [`Filter::TERMS`].
     pub fn parse(text: &str) -> Result<Self, Error> {
         if text.len() > Self::BYTES {
             let message = format!("a filter of {} bytes is too long: it may have {}", text.len(), Self::BYTES);

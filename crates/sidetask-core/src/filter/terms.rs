@@ -106,7 +106,8 @@ impl Fault {
         let text = printable(chars[from..to].iter().copied());
         let term = printable(term.iter().copied().skip_while(|char| char.is_whitespace()).take(SHOWN));
         let message = printable(message.chars());
-        Error::filter(format!("in `{term}`, column {column}: {message}\n  {lead}{text}{trail}\n  {blanks}^"))
+        let shown = format!("in `{term}`, column {column}: {message}\n  {lead}{text}{trail}\n  {blanks}^");
+        Error::filter_at(column, shown)
     }
 }
 

@@ -160,6 +160,7 @@ fn a_fault_names_the_term_and_the_column_under_which_a_caret_stands() {
         let lines: Vec<String> = error.to_string().lines().map(str::to_owned).collect();
         let [message, shown, caret] = lines.as_slice() else { panic!("{error}") };
         assert!(message.contains(&format!("column {column}: ")) && message.contains(says), "{text}: {error}");
+        assert_eq!(error.column(), Some(column), "{error}");
         assert_eq!(shown.trim_start(), text, "{error}");
         assert_eq!(caret.chars().count(), 2 + column, "{error}");
     }
@@ -180,7 +181,7 @@ fn a_fault_in_a_long_or_hostile_text_is_shown_on_one_line() {
 #[test]
 fn a_filter_is_bounded_in_length_and_terms() {
     let error = Filter::parse(&"a".repeat(Filter::BYTES + 1)).unwrap_err();
-    assert!(error.is_filter() && error.to_string().contains("4097"), "{error}");
+    assert!(error.is_filter() && error.column().is_none() && error.to_string().contains("4097"), "{error}");
     Filter::parse(&"a".repeat(Filter::BYTES)).unwrap();
     let error = Filter::parse(&"a ".repeat(Filter::TERMS + 1)).unwrap_err();
     assert!(error.is_filter() && error.to_string().contains("column 65:"), "{error}");
