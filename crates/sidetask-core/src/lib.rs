@@ -30,6 +30,7 @@ mod slots;
 mod state_map;
 mod store;
 mod task_error;
+mod text;
 mod trace_parent;
 
 pub use backoff::Backoff;
@@ -65,6 +66,7 @@ pub mod __private {
     pub use crate::new_job::check_name;
     pub use crate::registry::Argument;
     pub use crate::task_error::{NotResult, Returns, ViaBox, ViaInto, Wrap};
+    pub use crate::text::is_deceptive;
     pub use inventory;
     pub use serde;
     pub use std::time::Duration;

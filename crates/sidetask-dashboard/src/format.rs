@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use maud::{Markup, html};
+use sidetask::__private::is_deceptive;
 use sidetask::Timestamp;
 
 /// Text that others wrote, apart from the direction of what is around it.
@@ -41,7 +42,11 @@ pub(crate) fn in_json(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for char in text.chars() {
         match char {
-            _ if is_treacherous(char) && char != '\r' => shown.push_str(&format!("\\u{:04x}", u32::from(char))),
+            _ if is_treacherous(char) && char != '\r' => {
+                for unit in char.encode_utf16(&mut [0; 2]) {
+                    shown.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
             _ => shown.push(char),
         }
     }
@@ -49,9 +54,7 @@ pub(crate) fn in_json(text: &str) -> String {
 }
 
 fn is_treacherous(char: char) -> bool {
-    let turns =
-        matches!(char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    turns || (char.is_control() && !matches!(char, '\n' | '\t'))
+    is_deceptive(char) && !matches!(char, '\n' | '\t')
 }
 
 /// A time, as how long ago or ahead it is; in full for those who point at it.
@@ -125,10 +128,13 @@ mod tests {
             ("\u{202e}gnp.exe", "⟨U+202E⟩gnp.exe"),
             ("\u{85}", "⟨U+0085⟩"),
             ("naïve 日本 🙂", "naïve 日本 🙂"),
+            ("pay\u{ad}pal\u{61c}\u{2028}\u{206a}\u{fff9}", "pay⟨U+00AD⟩pal⟨U+061C⟩⟨U+2028⟩⟨U+206A⟩⟨U+FFF9⟩"),
+            ("\u{e0041}", "⟨U+E0041⟩"),
         ] {
             assert_eq!(visible(text), shown);
         }
         assert_eq!(in_json("[\"\u{202e}x\u{85}\"]"), "[\"\\u202ex\\u0085\"]");
+        assert_eq!(in_json("\"\u{e0041}\""), "\"\\udb40\\udc41\"");
         assert_eq!(brief("<é>", 2).into_string(), "<bdi>&lt;é…</bdi>");
     }
 

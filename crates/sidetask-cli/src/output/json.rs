@@ -3,8 +3,7 @@
 use std::io;
 
 use serde::Serialize;
-
-use super::text::is_hostile;
+use sidetask::__private::is_deceptive;
 
 /// A value on several lines.
 pub(super) fn document<T: Serialize + ?Sized>(value: &T) -> io::Result<String> {
@@ -24,7 +23,7 @@ fn escaped(text: &str, lines: bool) -> String {
         match letter {
             '\n' if lines => out.push('\n'),
             '\n' | '\r' | '\t' => out.push(' '),
-            _ if is_hostile(letter) => {
+            _ if is_deceptive(letter) => {
                 for unit in letter.encode_utf16(&mut [0; 2]) {
                     out.push_str(&format!("\\u{unit:04x}"));
                 }
@@ -46,7 +45,7 @@ mod tests {
     fn hostile_text_is_spelled_out_and_stays_the_same_value() {
         let hostile = Value::from("\u{1b}[2J\u{9b}2J\u{202e}\u{e0041}\n\t\"");
         for text in [document(&hostile).unwrap(), line(&hostile).unwrap()] {
-            assert!(text.trim_end().chars().all(|letter| !is_hostile(letter)), "{text:?}");
+            assert!(text.trim_end().chars().all(|letter| !is_deceptive(letter)), "{text:?}");
             assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), hostile);
         }
     }

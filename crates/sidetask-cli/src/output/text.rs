@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sidetask::__private::is_deceptive;
 use sidetask::Timestamp;
 
 /// Text from outside, as it may go to a terminal: whatever would move its cursor, colour it or turn its letters around is
@@ -11,18 +12,11 @@ pub(crate) fn clean(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '\n' | '\r' | '\t' => out.extend(letter.escape_default()),
-            _ if is_hostile(letter) => out.extend(letter.escape_unicode()),
+            _ if is_deceptive(letter) => out.extend(letter.escape_unicode()),
             _ => out.push(letter),
         }
     }
     out
-}
-
-/// Control characters, and those that are not seen but change what is: directions, joiners, tags.
-pub(super) fn is_hostile(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A time to the second.
@@ -90,6 +84,7 @@ mod tests {
             ("a\nb\tc\r", r"a\nb\tc\r"),
             ("\u{9b}2J\u{7f}", r"\u{9b}2J\u{7f}"),
             ("user\u{202e}gpj.exe", r"user\u{202e}gpj.exe"),
+            ("\u{3164}\u{e0041}", r"\u{3164}\u{e0041}"),
         ] {
             assert_eq!(clean(text), cleaned);
         }
