@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use futures_util::future::join_all;
+use futures_util::future::try_join_all;
 use sidetask::{Condition, Error, Filter, JobId, JobRecord, Listed, Page, State};
 
 use crate::format::number;
@@ -12,11 +12,26 @@ use crate::shared::Shared;
 const EXAMINE: usize = 15_000;
 const EXAMINE_REDACTED: usize = 2_000;
 
-/// How many are looked at to count those of one state, of which there are seven.
-const EXAMINE_TO_COUNT: usize = 1_000;
-
 /// How far jobs are counted.
 const MOST_COUNTED: usize = 1_000;
+
+/// How far jobs of one state are looked at to count them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Reach {
+    /// A little, since every page of a list counts those of seven states.
+    Brief,
+    /// As far as a list looks.
+    Listed,
+}
+
+impl Reach {
+    const fn examine(self) -> usize {
+        match self {
+            Self::Brief => 1_000,
+            Self::Listed => EXAMINE,
+        }
+    }
+}
 
 /// A job as it may be seen.
 #[derive(Clone, Debug)]
@@ -26,7 +41,7 @@ pub(crate) struct Shown {
     pub(crate) is_redacted: bool,
 }
 
-/// How many jobs there are.
+/// How many jobs there are. Where that is not known there are at least none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) count: u64,
@@ -35,13 +50,21 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// All of these together; `None` where one is not known.
-    pub(crate) fn sum(counts: impl IntoIterator<Item = Option<Self>>) -> Option<Self> {
-        let none = Self { count: 0, is_exact: true };
-        counts.into_iter().try_fold(none, |sum, count| {
-            let count = count?;
-            Some(Self { count: sum.count + count.count, is_exact: sum.is_exact && count.is_exact })
+    const NONE: Self = Self { count: 0, is_exact: true };
+
+    pub(crate) const UNKNOWN: Self = Self { count: 0, is_exact: false };
+
+    /// All of these together.
+    pub(crate) fn sum(counts: impl IntoIterator<Item = Self>) -> Self {
+        counts.into_iter().fold(Self::NONE, |sum, one| Self {
+            count: sum.count + one.count,
+            is_exact: sum.is_exact && one.is_exact,
         })
+    }
+
+    /// The same where so many were seen elsewhere.
+    pub(crate) fn or_seen(self, seen: usize) -> Self {
+        if self.is_exact { self } else { Self { count: self.count.max(seen as u64), ..self } }
     }
 }
 
@@ -78,30 +101,32 @@ impl Shared {
         self.sift(filter, page, EXAMINE_REDACTED).await
     }
 
-    /// How many jobs pass in each state that the filter lets pass, as far as it can be said at little cost; `None` where the
-    /// store cannot count.
-    pub(crate) async fn counts(&self, filter: &Filter) -> Result<Vec<(State, Option<Count>)>, Error> {
+    /// How many jobs pass in each state that the filter lets pass, as far as can be said by looking so far.
+    pub(crate) async fn counts(&self, filter: &Filter, reach: Reach) -> Result<Vec<(State, Count)>, Error> {
         let states = if filter.states.is_empty() { &State::ALL[..] } else { &filter.states };
         if filter.kind.is_none() && filter.conditions.is_empty() {
             let stats = self.client.stats().await?;
             let counts = filter.queue.as_ref().map_or_else(|| stats.total(), |queue| stats.queue(queue));
-            let exact = |state| (state, Some(Count { count: counts.count(state), is_exact: true }));
+            let exact = |state| (state, Count { count: counts.count(state), is_exact: true });
             return Ok(states.iter().copied().map(exact).collect());
         }
         let counts = states.iter().map(|&state| async move {
             let mut filter = filter.clone();
             filter.states = vec![state];
-            (state, self.count(&filter).await.ok())
+            match self.count(&filter, reach).await {
+                Err(error) if error.is_unsupported() => Ok((state, Count::UNKNOWN)),
+                count => Ok((state, count?)),
+            }
         });
-        Ok(join_all(counts).await)
+        try_join_all(counts).await
     }
 
-    async fn count(&self, filter: &Filter) -> Result<Count, Error> {
+    async fn count(&self, filter: &Filter, reach: Reach) -> Result<Count, Error> {
         if self.is_sifted(filter) {
             let listed = self.sift(filter, Page::first(MOST_COUNTED), EXAMINE_REDACTED).await?;
             return Ok(Count { count: listed.jobs.len() as u64, is_exact: listed.next.is_none() });
         }
-        let counted = self.client.count(filter, MOST_COUNTED, EXAMINE_TO_COUNT).await?;
+        let counted = self.client.count(filter, MOST_COUNTED, reach.examine()).await?;
         Ok(Count { count: counted.count, is_exact: counted.is_exact })
     }
 

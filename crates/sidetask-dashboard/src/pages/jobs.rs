@@ -17,7 +17,7 @@ use crate::format::{brief, time, visible};
 use crate::layout::{self, Frame, Section};
 use crate::posted::Asked;
 use crate::shared::Shared;
-use crate::view::Count;
+use crate::view::{Count, Reach};
 
 /// A list with its name, its place in the menu, and what it shows of each job.
 #[derive(Clone, Copy)]
@@ -80,14 +80,19 @@ async fn list(shared: &Shared, frame: &Frame, list: List, mut ask: Ask) -> Resul
 }
 
 /// How many jobs there are in each state that the filter lets pass.
-pub(super) type Counts = [(State, Option<Count>)];
+pub(super) type Counts = [(State, Count)];
 
-async fn look(shared: &Shared, ask: &Ask, page: Page) -> Result<(Listed, Vec<(State, Option<Count>)>), Error> {
+async fn look(shared: &Shared, ask: &Ask, page: Page) -> Result<(Listed, Vec<(State, Count)>), Error> {
     let typed = ask.typed()?;
-    let counts = shared.counts(&typed);
+    let counts = shared.counts(&typed, Reach::Brief);
     let Some(filter) = ask.filter()? else { return Ok((Listed::default(), counts.await?)) };
     // At once, where the store has more than one connection to read by.
-    try_join(shared.search(&filter, page), counts).await
+    let (listed, mut counts) = try_join(shared.search(&filter, page), counts).await?;
+    // The list looks further than the counts do.
+    for (state, count) in &mut counts {
+        *count = count.or_seen(listed.jobs.iter().filter(|job| job.state == *state).count());
+    }
+    Ok((listed, counts))
 }
 
 /// Whether it is for whoever typed the filter to mend it.
@@ -121,12 +126,12 @@ fn search(frame: &Frame, list: List, ask: &Ask, error: Option<&Error>) -> Markup
 
 fn tabs(frame: &Frame, ask: &Ask, counts: &Counts) -> Markup {
     let all = Count::sum(counts.iter().map(|(_, count)| *count));
-    let tab = |state: &str, name: &str, count: Option<Count>| {
+    let tab = |state: &str, name: &str, count: Count| {
         let link = frame.to(format!("jobs{}", query(&[("filter", &ask.filter), ("state", &state)])));
         html! {
             li {
                 a.chip href=(link) aria-current=[(ask.state == state).then_some("page")] {
-                    (name) @if let Some(count) = count { " " span.count { (count) } }
+                    (name) " " span.count { (count) }
                 }
             }
         }

@@ -15,7 +15,7 @@ use crate::format::{foreign, number};
 use crate::layout::{Frame, Section, page};
 use crate::posted::Asked;
 use crate::shared::Shared;
-use crate::view::Count;
+use crate::view::{Count, Reach};
 
 /// How many jobs are changed at once.
 pub(crate) const MOST: usize = 100_000;
@@ -111,15 +111,20 @@ pub(super) fn links(frame: &Frame, ask: &Ask, from: &str, counts: &Counts) -> Ma
     }
 }
 
-/// How many jobs it would be done to; `None` where that is nothing, or not known.
+/// How many jobs it would be done to; `None` where there are none.
 fn concerned(doable: &Doable, ask: &Ask, counts: &Counts) -> Option<Count> {
     let is_chosen = |state: State| ask.state.is_empty() || ask.state == state.as_str();
     let concerned = counts.iter().filter(|(state, _)| doable.applies_to(*state) && is_chosen(*state));
-    Count::sum(concerned.map(|(_, count)| *count)).filter(|sum| sum.count > 0)
+    let sum = Count::sum(concerned.map(|(_, count)| *count));
+    (sum.count > 0 || !sum.is_exact).then_some(sum)
 }
 
 fn label(doable: &Doable, count: Count) -> String {
-    format!("{} {count} job{}", doable.word, if count.count == 1 && count.is_exact { "" } else { "s" })
+    match (doable.word, count) {
+        (word, Count::UNKNOWN) => format!("{word} an unknown number of jobs"),
+        (word, Count { count: 1, is_exact: true }) => format!("{word} 1 job"),
+        (word, count) => format!("{word} {count} jobs"),
+    }
 }
 
 /// Asks whether it is really to be done.
@@ -133,7 +138,7 @@ pub(crate) async fn sure(
     let count = match ask.filter()? {
         Some(filter) => {
             refuse_to_guess(&shared, &filter)?;
-            concerned(doable, &ask, &shared.counts(&filter).await?)
+            concerned(doable, &ask, &shared.counts(&filter, Reach::Listed).await?)
         }
         None => None,
     };
@@ -144,6 +149,7 @@ pub(crate) async fn sure(
                 p { (label(doable, count)) "? They are those that pass "
                     @if ask.filter.trim().is_empty() { "no filter" } @else { "the filter " code { (foreign(&ask.filter)) } }
                     @if !ask.state.is_empty() { " and are " strong { (foreign(&ask.state)) } } "." }
+                @if count == Count::UNKNOWN { p { "Many jobs were looked at, and none of those passes: there may be some among the others." } }
                 p { "Jobs that come to pass it until then are among them. At most " (number(MOST as u64)) " are changed at once." }
                 form method="post" action=(frame.to("bulk")) {
                     input type="hidden" name="do" value=(wish.to_do);
@@ -169,4 +175,26 @@ pub(crate) fn refuse_to_guess(shared: &Shared, filter: &sidetask::Filter) -> Res
         "jobs are not changed together by their arguments or by free text where arguments are redacted: choose them by kind, \
          queue, key or time",
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_offered_and_said_to_be_unknown() {
+        let [retry, ..] = &DOABLE;
+        let ask = Ask { state: "discarded".to_owned(), ..Ask::default() };
+        for (count, is_exact, offered) in [
+            (0, true, None),
+            (0, false, Some("Retry an unknown number of jobs")),
+            (1, true, Some("Retry 1 job")),
+            (1, false, Some("Retry 1+ jobs")),
+            (2000, true, Some("Retry 2,000 jobs")),
+        ] {
+            let counts = [(State::Discarded, Count { count, is_exact }), (State::Completed, Count::UNKNOWN)];
+            let label = concerned(retry, &ask, &counts).map(|count| label(retry, count));
+            assert_eq!(label.as_deref(), offered);
+        }
+    }
 }

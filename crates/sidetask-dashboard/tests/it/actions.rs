@@ -14,6 +14,7 @@ over_stores! {
     a_queue_is_paused_and_goes_on,
     all_jobs_of_a_filter_are_changed_after_a_question,
     only_the_jobs_that_are_asked_about_are_changed,
+    jobs_that_lie_deep_are_offered_to_be_changed,
     what_is_not_done_is_refused,
 }
 
@@ -97,6 +98,18 @@ async fn only_the_jobs_that_are_asked_about_are_changed(kit: Kit) {
     kit.post("/bulk", &[("do", "pause")]).await.failed(StatusCode::BAD_REQUEST);
     kit.post("/bulk", &[]).await.failed(StatusCode::BAD_REQUEST);
     assert_eq!(kit.job(dead).await.state, State::Discarded);
+}
+
+async fn jobs_that_lie_deep_are_offered_to_be_changed(kit: Kit) {
+    let deep = kit.enqueue("report", r#"{"n":1}"#).await;
+    let others = std::iter::repeat_with(|| Call::new("mail", ())).take(1_500);
+    kit.client.enqueue_many(others).await.unwrap();
+    let asked = format!("filter={}&state=available", encoded("args.n:1"));
+    let page = kit.get(&format!("/jobs?{asked}")).await.page();
+    assert!(page.contains(&deep.to_string()) && page.contains("Cancel 1+ jobs"), "{page}");
+    assert!(page.contains("available <span class=\"count\">1+</span>"), "{page}");
+    let sure = kit.get(&format!("/bulk?do=cancel&{asked}")).await.page();
+    assert!(sure.contains("Cancel 1 job?"), "{sure}");
 }
 
 async fn what_is_not_done_is_refused(kit: Kit) {
