@@ -69,18 +69,7 @@ fn cards(frame: &Frame, counts: &Counts) -> Markup {
 fn by_minute(activity: &[Activity]) -> BTreeMap<Timestamp, Activity> {
     let mut minutes: BTreeMap<Timestamp, Activity> = BTreeMap::new();
     for one in activity {
-        minutes
-            .entry(one.minute)
-            .and_modify(|sum| {
-                sum.completed += one.completed;
-                sum.failed += one.failed;
-                sum.discarded += one.discarded;
-                sum.attempts += one.attempts;
-                sum.waited += one.waited;
-                sum.ran += one.ran;
-                sum.longest = sum.longest.max(one.longest);
-            })
-            .or_insert_with(|| one.clone());
+        minutes.entry(one.minute).and_modify(|sum| sum.add(one)).or_insert_with(|| one.clone());
     }
     minutes
 }
@@ -99,7 +88,8 @@ fn throughput(activity: &[Activity], from: Timestamp, until: Timestamp) -> Marku
     };
     let lines = [
         line("completed", "line-completed", |activity| activity.completed),
-        line("failed attempts", "line-failed", |activity| activity.failed),
+        // An attempt after which its job is discarded counts as both.
+        line("other failed attempts", "line-failed", |activity| activity.failed.saturating_sub(activity.discarded)),
         line("discarded", "line-discarded", |activity| activity.discarded),
     ];
     stack(&Chart { title: "Jobs a minute", unit: Unit::Count, from, until, lines: &lines })
@@ -130,4 +120,21 @@ fn depths(samples: &[Sample], from: Timestamp, until: Timestamp) -> Markup {
         line("later", "line-later", |sample| sample.later),
     ];
     draw(&Chart { title: "Jobs there are, while somebody looks", unit: Unit::Count, from, until, lines: &lines })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attempt_is_in_one_part_of_a_bar() {
+        let from = Timestamp::from_micros(0);
+        let minute = |queue: &str, completed, failed, discarded| {
+            let empty = Activity::empty(from, queue.to_owned());
+            Activity { completed, failed, discarded, attempts: completed + failed, ..empty }
+        };
+        let activity = [minute("a", 5, 2, 1), minute("b", 1, 2, 2)];
+        let chart = throughput(&activity, from, from.after(HOUR)).into_string();
+        assert!(chart.contains("discarded: 3\nother failed attempts: 1\ncompleted: 6"), "{chart}");
+    }
 }
