@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
-use sidetask::{Client, Error, JobId, Json};
+use sidetask::{Client, Error, JobId};
 
 use crate::failure::Failure;
 use crate::flash::{Did, Flash};
@@ -62,7 +62,7 @@ pub(crate) async fn edit(
             "the arguments of this job are not shown here in full, so that they cannot be changed",
         ));
     }
-    let args = match Json::parse(&edit.args) {
+    let args = match edit.args() {
         Ok(args) => args,
         Err(error) => return Ok(misread(&frame, &edit, &shown, &error)),
     };

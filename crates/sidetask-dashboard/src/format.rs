@@ -53,6 +53,33 @@ pub(crate) fn in_json(text: &str) -> String {
     shown
 }
 
+/// JSON as it was before [`in_json`], which would make it longer each time that it is edited.
+pub(crate) fn from_json(json: &str) -> String {
+    let mut stored = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        stored.push_str(&rest[..at]);
+        let escape = &rest[at..];
+        let (char, end) = match spelled_out(escape) {
+            Some(char) if is_treacherous(char) && char >= '\u{7f}' => (Some(char), 6 * char.len_utf16()),
+            _ => (None, escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end)),
+        };
+        match char {
+            Some(char) => stored.push(char),
+            None => stored.push_str(&escape[..end]),
+        }
+        rest = &escape[end..];
+    }
+    stored + rest
+}
+
+/// The character that the text begins with as `\u202e` or, where it needs two of these, `\udb40\udc41`.
+fn spelled_out(text: &str) -> Option<char> {
+    let unit = |at: usize| u16::from_str_radix(text.get(at..at + 6)?.strip_prefix("\\u")?, 16).ok();
+    let units = [0, 6].into_iter().map_while(unit);
+    char::decode_utf16(units).next()?.ok()
+}
+
 fn is_treacherous(char: char) -> bool {
     is_deceptive(char) && !matches!(char, '\n' | '\t')
 }
@@ -136,6 +163,19 @@ mod tests {
         assert_eq!(in_json("[\"\u{202e}x\u{85}\"]"), "[\"\\u202ex\\u0085\"]");
         assert_eq!(in_json("\"\u{e0041}\""), "\"\\udb40\\udc41\"");
         assert_eq!(brief("<é>", 2).into_string(), "<bdi>&lt;é…</bdi>");
+    }
+
+    #[test]
+    fn json_that_was_shown_becomes_what_it_was() {
+        for json in [
+            "[\"\u{202e}x\u{85}\u{7f}\u{ad}\", \"\u{e0041}\"]",
+            r#"["\u0000\u001f\n\\u202e\"\ud83d\ude00\u00e9", "\ud800\u202", 1.10]"#,
+            "\\",
+            "",
+        ] {
+            assert_eq!(from_json(&in_json(json)), json);
+        }
+        assert_eq!(from_json(r#""\u202E\uDB40\uDC41\\\u202e""#), "\"\u{202e}\u{e0041}\\\\\u{202e}\"");
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Dashboard {
             .route("/jobs", get(pages::jobs))
             .route("/dead", get(pages::dead))
             .route("/jobs/{id}", get(pages::job))
-            .route("/jobs/{id}/edit", post(actions::edit))
+            .route("/jobs/{id}/edit", post(actions::edit).layer(posted::limit_with_args()))
             .route("/jobs/{id}/{change}", post(actions::change))
             .route("/bulk", get(pages::sure).post(actions::bulk))
             .route("/queues", get(pages::queues))

@@ -8,8 +8,12 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 
-/// How much a form may have: a mebibyte of arguments, each byte of which may take three, and a bit.
-const BYTES: usize = 3 * 1024 * 1024 + 64 * 1024;
+/// How much a form may have: names, a filter.
+const BYTES: usize = 64 * 1024;
+
+/// How much a form may have with a mebibyte of arguments, of which each byte takes at most 9 and 3 to indent it: a bracket or
+/// comma with the line break before or after it 3 and 6, a character that is spelled out 8.
+const BYTES_WITH_ARGS: usize = 12 * 1024 * 1024 + BYTES;
 
 /// A form.
 pub(crate) struct Posted<T>(pub(crate) T);
@@ -17,6 +21,11 @@ pub(crate) struct Posted<T>(pub(crate) T);
 /// Lets no larger body in.
 pub(crate) fn limit() -> DefaultBodyLimit {
     DefaultBodyLimit::max(BYTES)
+}
+
+/// The same where arguments are among it.
+pub(crate) fn limit_with_args() -> DefaultBodyLimit {
+    DefaultBodyLimit::max(BYTES_WITH_ARGS)
 }
 
 /// The query.
@@ -49,8 +58,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Posted<T> {
 fn refused(rejection: &FormRejection) -> Failure {
     match rejection.status() {
         StatusCode::PAYLOAD_TOO_LARGE => {
-            let message =
-                format!("a form of over {BYTES} bytes is not taken: keep large data elsewhere and pass a reference");
+            let message = "a form as large as this is not taken: keep large data elsewhere and pass a reference";
             Failure::new(StatusCode::PAYLOAD_TOO_LARGE, message)
         }
         _ => Failure::bad_request(format!("the form is not understood: {}", rejection.body_text())),

@@ -12,14 +12,14 @@ use sidetask::{Error, JobRecord, Json, State};
 use super::job::heading;
 use super::{badge, text};
 use crate::failure::status_of;
-use crate::format::{in_json, visible};
+use crate::format::{from_json, in_json, visible};
 use crate::layout::{Frame, Section, page};
 use crate::view::Shown;
 
 /// What was typed, and the job as it was then.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Edit {
-    pub(crate) args: String,
+    args: String,
     pub(crate) fence: u64,
     attempt: u32,
     state: String,
@@ -38,6 +38,12 @@ impl Edit {
             state: job.state.to_string(),
             seen: digest(&job.args),
         }
+    }
+
+    /// The arguments as they are to be stored: without the lines that they were shown in.
+    pub(crate) fn args(&self) -> Result<Json, Error> {
+        Json::parse(&self.args)?;
+        Ok(Json::from_stored(from_json(&text::compact(&self.args))))
     }
 
     /// Whether it is typed over what the job is still made of.

@@ -57,12 +57,11 @@ fn in_lines(text: &str) -> Option<String> {
     let most = 4 * text.len() + FOLDED;
     let mut out = String::with_capacity(text.len() * 2);
     let mut depth: usize = 0;
-    let (mut is_quoted, mut is_escaped, mut is_empty) = (false, false, false);
+    let mut strings = Strings::default();
+    let mut is_empty = false;
     for char in text.chars() {
-        if is_quoted {
+        if strings.hold(char) {
             out.push(char);
-            is_quoted = is_escaped || char != '"';
-            is_escaped = !is_escaped && char == '\\';
             continue;
         }
         let closes = matches!(char, '}' | ']');
@@ -78,7 +77,6 @@ fn in_lines(text: &str) -> Option<String> {
         out.push(char);
         is_empty = matches!(char, '{' | '[');
         match char {
-            '"' => is_quoted = true,
             '{' | '[' => depth += 1,
             ',' => line(&mut out, depth),
             ':' => out.push(' '),
@@ -89,6 +87,32 @@ fn in_lines(text: &str) -> Option<String> {
         }
     }
     Some(out)
+}
+
+/// JSON without the white space between its parts, all else as it was written.
+pub(super) fn compact(json: &str) -> String {
+    let mut strings = Strings::default();
+    json.chars().filter(|char| strings.hold(*char) || !char.is_ascii_whitespace()).collect()
+}
+
+/// Tells which characters of a JSON text are in its strings.
+#[derive(Default)]
+struct Strings {
+    is_quoted: bool,
+    is_escaped: bool,
+}
+
+impl Strings {
+    /// Whether the next character is in one, or ends it.
+    fn hold(&mut self, next: char) -> bool {
+        if !self.is_quoted {
+            self.is_quoted = next == '"';
+            return false;
+        }
+        self.is_quoted = self.is_escaped || next != '"';
+        self.is_escaped = !self.is_escaped && next == '\\';
+        true
+    }
 }
 
 fn line(out: &mut String, depth: usize) {
@@ -115,6 +139,12 @@ mod tests {
         ] {
             assert_eq!(indented(&Json::from_stored(given)), shown);
         }
+    }
+
+    #[test]
+    fn json_loses_its_lines_and_nothing_else() {
+        let json = "{ \"b b\" : 1.10,\r\n\t\"a\\\\\" :[ 123456789012345678901234567890 , \"\\\" , \" ] }";
+        assert_eq!(compact(json), "{\"b b\":1.10,\"a\\\\\":[123456789012345678901234567890,\"\\\" , \"]}");
     }
 
     #[test]

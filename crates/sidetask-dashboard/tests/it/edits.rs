@@ -11,6 +11,8 @@ over_stores! {
     what_is_not_json_is_kept_and_nothing_changes,
     what_changed_meanwhile_is_shown_and_what_was_typed_kept,
     others_arguments_are_not_overwritten_unseen,
+    arguments_are_stored_as_they_were_written_without_the_lines,
+    a_mebibyte_of_any_arguments_can_be_edited,
     arguments_over_the_limit_are_refused,
     a_running_job_is_not_changed,
 }
@@ -82,6 +84,37 @@ async fn others_arguments_are_not_overwritten_unseen(kit: Kit) {
     let page = send(&kit, id, &mine, r#"{"n":"mine"}"#).await.failed(StatusCode::CONFLICT);
     assert!(page.contains("<td>others</td>") && page.contains("theirs"), "{page}");
     assert_eq!(kit.job(id).await.args.as_str(), r#"{"n":"theirs"}"#);
+}
+
+/// What the form shows, as a browser sends it.
+async fn typed(kit: &Kit, id: impl std::fmt::Display) -> String {
+    let page = kit.get(&format!("/jobs/{id}")).await.page();
+    let shown =
+        page.split_once("<textarea").unwrap().1.split_once(">\n").unwrap().1.split_once("</textarea>").unwrap().0;
+    shown.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").replace('\n', "\r\n")
+}
+
+async fn arguments_are_stored_as_they_were_written_without_the_lines(kit: Kit) {
+    let args = r#"{"z":1.10,"a":[123456789012345678901234567890,{"x":" \\\" : "}],"a":1e400}"#;
+    let id = kit.enqueue("report", args).await;
+    let form = form(&kit, id).await;
+    let typed = typed(&kit, id).await;
+    assert!(typed.contains("\r\n  \"a\": [\r\n"), "{typed}");
+    send(&kit, id, &form, &typed).await.led_to();
+    assert_eq!(kit.job(id).await.args.as_str(), args);
+}
+
+async fn a_mebibyte_of_any_arguments_can_be_edited(kit: Kit) {
+    const MEBIBYTE: usize = 1024 * 1024;
+    let brackets = format!("[{}[0]]", "[0],".repeat((MEBIBYTE - 5) / 4));
+    let escapes = format!("\"{}\"", "\u{7f}".repeat(MEBIBYTE - 2));
+    for args in [brackets, escapes] {
+        let id = kit.enqueue("report", &args).await;
+        let (form, typed) = (form(&kit, id).await, typed(&kit, id).await);
+        let answer = send(&kit, id, &form, &typed).await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{} of {} bytes", &args[..8], typed.len());
+        assert!(kit.job(id).await.args.as_str() == args, "{} is as it was", &args[..8]);
+    }
 }
 
 async fn arguments_over_the_limit_are_refused(kit: Kit) {

@@ -17,8 +17,15 @@ use crate::kit::{self, ask, post};
 async fn a_store_that_fails_is_said_to_and_may_be_asked_again() {
     let app = Dashboard::new(Client::new(Arc::new(Broken(MemoryStore::new())))).open().router();
     let id = "019a5c2e-7d31-7cc0-8a5e-0242ac120002";
-    for path in ["/", "/jobs", "/dead", "/queues", &format!("/jobs/{id}"), "/bulk?do=retry", "/bulk?do=retry&filter=kind:report"]
-    {
+    for path in [
+        "/",
+        "/jobs",
+        "/dead",
+        "/queues",
+        &format!("/jobs/{id}"),
+        "/bulk?do=retry",
+        "/bulk?do=retry&filter=kind:report",
+    ] {
         let answer = ask(&app, Request::get(path).body(Body::empty()).unwrap()).await;
         let page = answer.failed(StatusCode::SERVICE_UNAVAILABLE);
         assert!(page.contains("the disk is &lt;gone&gt;") && page.contains("try it again"), "{path}: {page}");
@@ -27,7 +34,9 @@ async fn a_store_that_fails_is_said_to_and_may_be_asked_again() {
         let form = [("queue", "default"), ("do", "retry"), ("state", "discarded")];
         ask(&app, post(&path, &form)).await.failed(StatusCode::SERVICE_UNAVAILABLE);
     }
-    ask(&app, post("/bulk", &[("do", "retry"), ("filter", "kind:report")])).await.failed(StatusCode::SERVICE_UNAVAILABLE);
+    ask(&app, post("/bulk", &[("do", "retry"), ("filter", "kind:report")]))
+        .await
+        .failed(StatusCode::SERVICE_UNAVAILABLE);
     for path in ["/api/jobs", "/api/stats", "/api/queues", &format!("/api/jobs/{id}")] {
         let answer = ask(&app, Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.failed(StatusCode::SERVICE_UNAVAILABLE), r#"{"error":"the disk is <gone>"}"#);

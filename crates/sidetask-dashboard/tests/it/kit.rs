@@ -8,6 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sidetask::core::lifecycle::Outcome;
 use sidetask::core::{Claim, Finish, Joining, Store, Token, Want};
 use sidetask::sqlite::SqliteStore;
@@ -148,7 +149,7 @@ impl Answer {
 }
 
 pub(crate) fn post(path: &str, form: &[(&str, &str)]) -> Request<Body> {
-    let pairs: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let pairs: Vec<String> = form.iter().map(|(name, value)| format!("{name}={}", as_browsers_do(value))).collect();
     Request::post(path)
         .header("sec-fetch-site", "same-origin")
         .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -158,6 +159,11 @@ pub(crate) fn post(path: &str, form: &[(&str, &str)]) -> Request<Body> {
 
 pub(crate) fn request(method: Method, path: &str) -> axum::http::request::Builder {
     Request::builder().method(method).uri(path)
+}
+
+fn as_browsers_do(value: &str) -> String {
+    const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
+    utf8_percent_encode(value, &PLAIN).to_string().replace(' ', "+")
 }
 
 /// Every byte in its long form.
