@@ -1,10 +1,11 @@
 //! All that is known of one job.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Path, State as Extract};
 use maud::{Markup, html};
-use sidetask::{Error, JobId, JobRecord, Progress, Timestamp};
+use sidetask::{Error, JobId, JobRecord, Progress, State, Timestamp};
 
 use super::attempts::{attempts, timeline};
 use super::edit::{Edit, editor};
@@ -70,7 +71,7 @@ fn facts(job: &JobRecord, now: Timestamp) -> Markup {
             (fact("Due", time(job.run_at, now)))
             @if let Some(at) = job.attempted_at { (fact("Last begun", time(at, now))) }
             @if let Some(at) = job.finished_at { (fact("Ended", time(at, now))) }
-            @if let (Some(from), Some(to)) = (job.attempted_at, job.finished_at) { (fact("Ran for", html! { (span(to.since(from))) })) }
+            @if let Some(ran) = ran(job) { (fact("Ran for", html! { (span(ran)) })) }
             (fact("Priority", html! { (job.priority) }))
             @if let Some(timeout) = job.timeout { (fact("Time limit", html! { (span(timeout)) })) }
             (fact("Fencing token", html! { (job.fence) }))
@@ -81,6 +82,13 @@ fn facts(job: &JobRecord, now: Timestamp) -> Markup {
             (fact("Arguments", html! { (bytes(job.args.size())) }))
         }
     }
+}
+
+/// For how long the last attempt ran, where the job ended with it and not later, by hand.
+fn ran(job: &JobRecord) -> Option<Duration> {
+    let (from, to) = (job.attempted_at?, job.finished_at?);
+    let is_its_end = job.state == State::Completed || job.errors.last().is_some_and(|error| error.at == to);
+    is_its_end.then(|| to.since(from))
 }
 
 fn fact(name: &str, value: Markup) -> Markup {

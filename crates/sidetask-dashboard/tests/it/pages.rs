@@ -16,6 +16,7 @@ over_stores! {
     a_filter_that_is_not_understood_is_shown_with_its_caret,
     a_queue_that_nobody_saw_is_said_to_be_unknown,
     a_job_is_shown_with_all_that_is_known_of_it,
+    a_job_that_was_ended_by_hand_did_not_run_until_then,
     a_job_that_is_not_there_is_not_found,
     dead_letters_are_the_discarded_jobs_with_their_last_errors,
     queues_are_shown_with_their_counts_and_buttons,
@@ -120,6 +121,20 @@ async fn a_job_is_shown_with_all_that_is_known_of_it(kit: Kit) {
     kit.finish(token, Outcome::Completed(Json::parse(r#"{"sent":true}"#).unwrap()), None).await;
     let page = kit.get(&format!("/jobs/{id}")).await.page();
     assert!(page.contains("&quot;sent&quot;: true") && page.contains("Ran for"), "{page}");
+}
+
+async fn a_job_that_was_ended_by_hand_did_not_run_until_then(kit: Kit) {
+    let id = kit.enqueue("report", "{}").await;
+    let token = kit.claim("report").await;
+    let failed = Outcome::RetryAfter(Duration::from_secs(3600), "boom".to_owned());
+    kit.finish(token, failed, None).await;
+    kit.client.cancel(id).await.unwrap();
+    let page = kit.get(&format!("/jobs/{id}")).await.page();
+    assert!(page.contains("<dt>Ended</dt>") && !page.contains("Ran for"), "{page}");
+
+    let id = kit.discarded("mail", "{}", "boom").await;
+    let page = kit.get(&format!("/jobs/{id}")).await.page();
+    assert!(page.contains("Ran for"), "{page}");
 }
 
 async fn a_job_that_is_not_there_is_not_found(kit: Kit) {
