@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
@@ -54,7 +54,7 @@ impl Guard {
         Self::Shut
     }
 
-    fn admits(&self, headers: &HeaderMap) -> Result<(), Failure> {
+    fn admits(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Failure> {
         match self {
             Self::Password(digest) if given(headers).is_some_and(|given| Sha256::digest(given)[..] == digest[..]) => {
                 Ok(())
@@ -62,15 +62,20 @@ impl Guard {
             Self::Password(_) => {
                 Err(Failure::new(StatusCode::UNAUTHORIZED, "this dashboard asks for its password, with any user name"))
             }
-            Self::Hosts(hosts) => match host(headers) {
-                Some(host) if !is_loopback(host) && !hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) => {
-                    Err(Failure::forbidden(format!(
-                        "this dashboard is open, and answers only by the names that it was given: let `{host}` be one of \
-                         them, or give it a password"
-                    )))
+            Self::Hosts(hosts) => {
+                let Some(host) = authority(uri, headers).map(without_port) else {
+                    let message =
+                        "this dashboard is open, and answers no request that does not say by which name it came";
+                    return Err(Failure::forbidden(message));
+                };
+                if is_loopback(host) || hosts.iter().any(|known| known.eq_ignore_ascii_case(host)) {
+                    return Ok(());
                 }
-                _ => Ok(()),
-            },
+                Err(Failure::forbidden(format!(
+                    "this dashboard is open, and answers only by the names that it was given: let `{host}` be one of \
+                     them, or give it a password"
+                )))
+            }
             Self::Shut => Err(Failure::forbidden("this dashboard lets nobody in: see the program's log")),
         }
     }
@@ -78,7 +83,7 @@ impl Guard {
 
 /// Lets nobody by who may not come in.
 pub(crate) async fn check(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    match shared.guard.admits(request.headers()) {
+    match shared.guard.admits(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(failure) => {
             let asks = failure.status == StatusCode::UNAUTHORIZED;
@@ -100,11 +105,23 @@ fn given(headers: &HeaderMap) -> Option<Vec<u8>> {
     Some(decoded[colon + 1..].to_vec())
 }
 
-/// The name that the request came by, without its port. A browser always says it.
-fn host(headers: &HeaderMap) -> Option<&str> {
-    let host = headers.get(HOST)?.to_str().unwrap_or_default();
-    let port = host.rfind(':').filter(|&colon| !host[colon..].contains(']'));
-    Some(&host[..port.unwrap_or(host.len())])
+/// The name and port that the request came by. A browser always says it: in a header, or by HTTP/2 with the path.
+pub(crate) fn authority<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    if headers.contains_key(HOST) {
+        return only(headers, HOST);
+    }
+    uri.authority().map(|authority| authority.as_str())
+}
+
+/// A header that is there once: what is said twice may have been understood otherwise on the way.
+pub(crate) fn only(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())?.to_str().ok()
+}
+
+fn without_port(authority: &str) -> &str {
+    let port = authority.rfind(':').filter(|&colon| !authority[colon..].contains(']'));
+    &authority[..port.unwrap_or(authority.len())]
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -128,9 +145,7 @@ mod tests {
             ("localhost.evil.example:80", "localhost.evil.example", false),
             ("10.0.0.1", "10.0.0.1", false),
         ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(HOST, host_header.parse().unwrap());
-            assert_eq!(host(&headers), Some(name));
+            assert_eq!(without_port(host_header), name);
             assert_eq!(is_loopback(name), loopback, "{name}");
         }
     }
@@ -141,7 +156,7 @@ mod tests {
         let answers = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(AUTHORIZATION, value.parse().unwrap());
-            guard.admits(&headers).is_ok()
+            guard.admits(&Uri::default(), &headers).is_ok()
         };
         let basic = |text: &str| format!("Basic {}", BASE64_STANDARD.encode(text));
         assert!(answers(&basic("anybody:s3:cret")));
@@ -152,6 +167,6 @@ mod tests {
         for wrong in ["Basic", "Basic %%%", "Bearer s3:cret"] {
             assert!(!answers(wrong), "{wrong}");
         }
-        assert!(guard.admits(&HeaderMap::new()).is_err());
+        assert!(guard.admits(&Uri::default(), &HeaderMap::new()).is_err());
     }
 }

@@ -112,7 +112,7 @@ impl Dashboard {
 
     /// [Opens](Self::open) it to requests for this host as well, a name or an address without a port. Without any, only
     /// loopback addresses and `localhost` are answered: a page elsewhere could otherwise have its own name lead to them, and
-    /// would then be taken for a page of this dashboard.
+    /// would then be taken for a page of this dashboard. A request that does not say for which host it is gets no answer but a refusal.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         let mut hosts = match self.access {
             Access::Open(hosts) => hosts,

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::auth::{authority, only};
 use crate::failure::Failure;
 use crate::shared::Shared;
 
@@ -49,7 +50,7 @@ pub(crate) async fn changes(State(shared): State<Arc<Shared>>, request: Request,
     if shared.read_only {
         return Failure::forbidden("this dashboard is read-only").into_response();
     }
-    if !is_ours(request.headers()) {
+    if !is_ours(request.uri(), request.headers()) {
         let message = "this did not come from a page of this dashboard, so that nothing was changed: a program that is no \
                        browser sends the header `Sec-Fetch-Site: none`";
         return Failure::forbidden(message).into_response();
@@ -58,21 +59,19 @@ pub(crate) async fn changes(State(shared): State<Arc<Shared>>, request: Request,
 }
 
 /// Whether a request comes from a page of ours, or from no page. Pages cannot set these headers, and browsers send each once.
-fn is_ours(headers: &HeaderMap) -> bool {
-    let only = |name: &HeaderName| {
-        let mut values = headers.get_all(name).iter();
-        values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok())
-    };
+fn is_ours(uri: &Uri, headers: &HeaderMap) -> bool {
     if headers.contains_key(SEC_FETCH_SITE) {
-        return matches!(only(&SEC_FETCH_SITE), Some("same-origin" | "none"));
+        return matches!(only(headers, SEC_FETCH_SITE), Some("same-origin" | "none"));
     }
-    let origin = only(&ORIGIN).and_then(|origin| origin.split_once("://"));
+    let origin = only(headers, ORIGIN).and_then(|origin| origin.split_once("://"));
     let origin = origin.filter(|(scheme, host)| matches!(*scheme, "http" | "https") && !host.is_empty());
-    origin.is_some_and(|(_, origin)| only(&HOST).is_some_and(|host| host.eq_ignore_ascii_case(origin)))
+    origin.is_some_and(|(_, origin)| authority(uri, headers).is_some_and(|own| own.eq_ignore_ascii_case(origin)))
 }
 
 #[cfg(test)]
 mod tests {
+    use axum::http::header::HOST;
+
     use super::*;
 
     #[test]
@@ -100,8 +99,12 @@ mod tests {
                     headers.insert(name, value.parse().unwrap());
                 }
             }
-            assert_eq!(is_ours(&headers), ours, "{headers:?}");
+            assert_eq!(is_ours(&Uri::default(), &headers), ours, "{headers:?}");
         }
+        // By HTTP/2 there is no header for the host.
+        let headers = HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static("https://a.example"))]);
+        assert!(is_ours(&Uri::from_static("https://A.example/jobs"), &headers));
+        assert!(!is_ours(&Uri::from_static("https://b.example/jobs"), &headers));
     }
 
     #[test]
@@ -116,11 +119,11 @@ mod tests {
             if name != SEC_FETCH_SITE {
                 headers.insert(ORIGIN, "http://a.example".parse().unwrap());
                 headers.insert(HOST, "a.example".parse().unwrap());
-                assert!(is_ours(&headers));
+                assert!(is_ours(&Uri::default(), &headers));
             }
             headers.insert(&name, first.parse().unwrap());
             headers.append(&name, second.parse().unwrap());
-            assert!(!is_ours(&headers), "{headers:?}");
+            assert!(!is_ours(&Uri::default(), &headers), "{headers:?}");
         }
     }
 }

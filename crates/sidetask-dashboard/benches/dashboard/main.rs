@@ -105,7 +105,7 @@ fn pages(middle: JobId) -> Vec<(&'static str, String)> {
 }
 
 async fn ask(site: &Router, page: &str) -> Result<f64> {
-    let request = Request::get(page).body(Body::empty())?;
+    let request = Request::get(page).header("host", "localhost").body(Body::empty())?;
     let began = Instant::now();
     let response = site.clone().oneshot(request).await?;
     let status = response.status();

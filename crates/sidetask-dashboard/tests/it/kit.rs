@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sidetask::core::lifecycle::Outcome;
@@ -172,7 +172,13 @@ pub(crate) fn encoded(value: &str) -> String {
 }
 
 pub(crate) async fn ask(app: &Router, request: Request<Body>) -> Answer {
-    read(app.clone().oneshot(request).await.unwrap()).await
+    read(app.clone().oneshot(to_loopback(request)).await.unwrap()).await
+}
+
+/// With the host that a browser here would send, unless it has one.
+pub(crate) fn to_loopback(mut request: Request<Body>) -> Request<Body> {
+    request.headers_mut().entry(header::HOST).or_insert(HeaderValue::from_static("localhost"));
+    request
 }
 
 async fn read(response: Response<Body>) -> Answer {

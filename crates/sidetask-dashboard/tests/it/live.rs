@@ -27,7 +27,11 @@ fn site() -> Site {
 
 impl Site {
     async fn listen(&self) -> axum::http::Response<Body> {
-        self.app.clone().oneshot(Request::get("/events").body(Body::empty()).unwrap()).await.unwrap()
+        self.app
+            .clone()
+            .oneshot(Request::get("/events").header("host", "localhost").body(Body::empty()).unwrap())
+            .await
+            .unwrap()
     }
 }
 
@@ -98,8 +102,12 @@ async fn so_many_pages_are_told_and_a_place_that_is_left_is_free() {
 #[tokio::test]
 async fn what_is_live_asks_for_itself() {
     let site = site();
-    let page =
-        site.app.clone().oneshot(Request::get("/jobs?state=running").body(Body::empty()).unwrap()).await.unwrap();
+    let page = site
+        .app
+        .clone()
+        .oneshot(Request::get("/jobs?state=running").header("host", "localhost").body(Body::empty()).unwrap())
+        .await
+        .unwrap();
     let page = String::from_utf8(page.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap();
     assert!(page.contains("hx-get=\"./jobs?state=running\"") && page.contains("data-events=\"./events\""), "{page}");
 }

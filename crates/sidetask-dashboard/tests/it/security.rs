@@ -3,11 +3,13 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
 use sidetask::State;
+use tower::ServiceExt;
 
-use crate::kit::{self, Kit, ask, request};
+use crate::kit::{self, Kit, ask, request, to_loopback};
 
 /// Each page and what changes something.
 async fn every_path(kit: &Kit) -> Vec<(Method, String)> {
@@ -37,7 +39,7 @@ async fn every_path(kit: &Kit) -> Vec<(Method, String)> {
 
 /// The head of an answer: that of `events` goes on.
 async fn status_of(kit: &Kit, request: Request<Body>) -> (StatusCode, header::HeaderMap) {
-    let response = tower::ServiceExt::oneshot(kit.app.clone(), request).await.unwrap();
+    let response = kit.app.clone().oneshot(to_loopback(request)).await.unwrap();
     (response.status(), response.headers().clone())
 }
 
@@ -198,6 +200,16 @@ async fn a_read_only_dashboard_changes_nothing_and_has_no_buttons() {
 }
 
 #[tokio::test]
+async fn a_request_that_does_not_say_whom_it_asks_is_not_let_in() {
+    let kit = kit::memory().await;
+    let request = Request::get("/jobs").body(Body::empty()).unwrap();
+    let answer = kit.app.clone().oneshot(request).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    let request = Request::get("/jobs").header(header::HOST, "").body(Body::empty()).unwrap();
+    assert_eq!(ask(&kit.app, request).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
 async fn an_open_dashboard_answers_by_its_own_names_only() {
     let kit = kit::memory().await;
     let named = kit::memory().await.with(|dashboard| dashboard.open().host("admin.example"));
@@ -214,6 +226,13 @@ async fn an_open_dashboard_answers_by_its_own_names_only() {
             let request = Request::get("/jobs").header(header::HOST, host).body(Body::empty()).unwrap();
             let expected = if is_let { StatusCode::OK } else { StatusCode::FORBIDDEN };
             assert_eq!(ask(&kit.app, request).await.status, expected, "{host}");
+            // As it comes by HTTP/2, also where the dashboard is a part of something else.
+            let nested = Router::new().nest("/tasks", kit.app.clone());
+            for (app, path) in [(&kit.app, "/jobs"), (&nested, "/tasks/jobs")] {
+                let request = Request::get(format!("http://{host}{path}")).body(Body::empty()).unwrap();
+                let answer = app.clone().oneshot(request).await.unwrap();
+                assert_eq!(answer.status(), expected, "{host}");
+            }
         }
     }
 }
