@@ -1,4 +1,4 @@
-//! How the last hour went.
+//! How the last hour went, and what there is to do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use maud::{Markup, html};
 use sidetask::{Activity, Counts, Timestamp};
 
 use super::ask::query;
+use super::queues::{Oldest, card};
 use super::where_supported;
 use crate::charts::{Chart, Line, Unit, draw, stack};
 use crate::depth::Sample;
@@ -25,17 +26,18 @@ pub(crate) async fn overview(Extract(shared): Extract<Arc<Shared>>, frame: Frame
     let client = &shared.client;
     let now = client.clock().now();
     let from = Activity::minute_of(now.before(HOUR));
-    let counts = client.stats().await?.total();
+    let stats = client.stats().await?;
+    let counts = stats.total();
     let activity = where_supported(client.activity(from).await)?;
-    let oldest = where_supported(client.oldest_due().await)?.unwrap_or_default();
+    let oldest: Oldest = where_supported(client.oldest_due().await)?.unwrap_or_default().into_iter().collect();
     let depth = shared.depth.look(Arc::downgrade(&shared), &counts, now);
     let content = html! {
         (cards(&frame, &counts))
-        @if let Some((queue, due)) = oldest.iter().min_by_key(|(_, due)| *due) {
+        @if let Some((queue, due)) = oldest.iter().min_by_key(|(_, due)| **due) {
             p { "The job that has waited for the longest time was due " strong { (span(now.since(*due))) " ago" }
                 " in queue " (foreign(queue)) "." }
         }
-        section.charts aria-label="The last hour" {
+        section.charts aria-label="The last hour, and the queues" {
             @match &activity {
                 Some(activity) => {
                     (throughput(activity, from, now))
@@ -44,6 +46,7 @@ pub(crate) async fn overview(Extract(shared): Extract<Arc<Shared>>, frame: Frame
                 None => p { "This store does not keep how much was done in each minute." },
             }
             (depths(&depth, from, now))
+            @if !stats.queues.is_empty() { (card(&frame, &stats.queues, &oldest, now)) }
         }
     };
     Ok(page(&frame, Section::Overview, "Overview", frame.live(content)))

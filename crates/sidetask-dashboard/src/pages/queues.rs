@@ -1,3 +1,4 @@
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,12 @@ use crate::shared::Shared;
 
 /// What is drawn of each queue.
 const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// How many are on the card.
+const ON_A_CARD: usize = 8;
+
+/// Since when the job is due that has waited for the longest time in each queue.
+pub(super) type Oldest = BTreeMap<String, Timestamp>;
 
 /// What waits where.
 pub(crate) async fn queues(Extract(shared): Extract<Arc<Shared>>, frame: Frame) -> Result<Markup, Failure> {
@@ -48,7 +55,7 @@ fn done(activity: &[Activity], from: Timestamp) -> BTreeMap<&str, [f64; 60]> {
 fn table(
     frame: &Frame,
     queues: &[QueueStats],
-    oldest: &BTreeMap<String, Timestamp>,
+    oldest: &Oldest,
     done: &BTreeMap<&str, [f64; 60]>,
     now: Timestamp,
 ) -> Markup {
@@ -66,20 +73,9 @@ fn table(
                 tbody {
                     @for (at, queue) in queues.iter().enumerate() {
                         tr {
-                            th scope="row" {
-                                a href=(jobs_of(frame, queue, None)) { (brief(&queue.queue, 80)) }
-                                @if queue.paused { " " span.badge.warn { "paused" } }
-                            }
-                            @for (state, count) in queue.counts.iter() {
-                                td.num {
-                                    @if count == 0 { span.muted { "0" } }
-                                    @else { a href=(jobs_of(frame, queue, Some(state))) { (number(count)) } }
-                                }
-                            }
-                            td { @match oldest.get(&queue.queue) {
-                                Some(due) => (time(*due, now)),
-                                None => span.muted { "–" },
-                            } }
+                            (name(frame, queue, 80))
+                            @for state in State::ALL { (amount(frame, queue, state)) }
+                            (oldest_due(oldest, queue, now))
                             td { @match done.get(queue.queue.as_str()) {
                                 Some(minutes) => {
                                     @let sum = minutes.iter().sum::<f64>() as u64;
@@ -93,6 +89,69 @@ fn table(
                 }
             }
         }
+    }
+}
+
+/// The queues with the most to do, beside other things.
+pub(super) fn card(frame: &Frame, queues: &[QueueStats], oldest: &Oldest, now: Timestamp) -> Markup {
+    let mut busiest: Vec<&QueueStats> = queues.iter().collect();
+    let to_do = |queue: &QueueStats| queue.counts.count(State::Available) + queue.counts.count(State::Running);
+    busiest.sort_by_key(|queue| Reverse(to_do(queue)));
+    busiest.truncate(ON_A_CARD);
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Queues" {
+            table {
+                caption {
+                    @if queues.len() > ON_A_CARD { (ON_A_CARD) " of " (number(queues.len() as u64)) " queues, those with the most to do" }
+                    @else { "Queues" }
+                }
+                thead { tr {
+                    th scope="col" { "Queue" }
+                    th.num scope="col" { (State::Available) }
+                    th.num scope="col" { (State::Running) }
+                    th scope="col" { "Oldest due" }
+                } }
+                tbody {
+                    @for queue in busiest {
+                        tr {
+                            (name(frame, queue, 28))
+                            (amount(frame, queue, State::Available))
+                            (amount(frame, queue, State::Running))
+                            (oldest_due(oldest, queue, now))
+                        }
+                    }
+                }
+            }
+            p.below { a href=(frame.to("queues")) { "All queues" } }
+        }
+    }
+}
+
+fn name(frame: &Frame, queue: &QueueStats, chars: usize) -> Markup {
+    html! {
+        th scope="row" {
+            a href=(jobs_of(frame, queue, None)) { (brief(&queue.queue, chars)) }
+            @if queue.paused { " " span.badge.warn { "paused" } }
+        }
+    }
+}
+
+fn amount(frame: &Frame, queue: &QueueStats, state: State) -> Markup {
+    let count = queue.counts.count(state);
+    html! {
+        td.num {
+            @if count == 0 { span.muted { "0" } }
+            @else { a href=(jobs_of(frame, queue, Some(state))) { (number(count)) } }
+        }
+    }
+}
+
+fn oldest_due(oldest: &Oldest, queue: &QueueStats, now: Timestamp) -> Markup {
+    html! {
+        td { @match oldest.get(&queue.queue) {
+            Some(due) => (time(*due, now)),
+            None => span.muted { "–" },
+        } }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::kit::{Kit, encoded, over_stores};
 
 over_stores! {
     the_overview_counts_jobs_and_draws_the_last_hour,
+    the_overview_shows_the_queues_with_the_most_to_do,
     the_list_shows_jobs_newest_first_a_page_at_a_time,
     a_filter_chooses_jobs_and_tabs_count_them,
     a_filter_that_is_not_understood_is_shown_with_its_caret,
@@ -32,6 +33,24 @@ async fn the_overview_counts_jobs_and_draws_the_last_hour(kit: Kit) {
     assert!(page.contains("<strong>1</strong> <span>discarded</span>"), "{page}");
     assert_eq!(page.matches("<figure").count(), 3, "{page}");
     assert!(page.contains("waited for the longest time"), "{page}");
+}
+
+async fn the_overview_shows_the_queues_with_the_most_to_do(kit: Kit) {
+    assert!(!kit.get("/").await.page().contains("All queues"), "there is none yet");
+    for at in 0..9 {
+        kit.stored(Call::new("report", ()).queue(format!("quiet-{at}"))).await;
+    }
+    for _ in 0..2 {
+        kit.stored(Call::new("report", ()).queue("loud <b>")).await;
+    }
+    kit.client.pause("quiet-0").await.unwrap();
+    let page = kit.get("/").await.page();
+    assert!(page.contains("<caption>8 of 10 queues, those with the most to do</caption>"), "{page}");
+    let [loud, quiet] = ["loud &lt;b&gt;", "quiet-0"].map(|name| page.find(&format!("<bdi>{name}</bdi></a>")).unwrap());
+    assert!(loud < quiet && page.contains("quiet-6") && !page.contains("quiet-7"), "{page}");
+    assert!(page[quiet..].starts_with("<bdi>quiet-0</bdi></a> <span class=\"badge warn\">paused</span>"), "{page}");
+    let all = link(&page, "All queues");
+    assert!(kit.get(&all[1..]).await.page().contains("quiet-8"));
 }
 
 async fn the_list_shows_jobs_newest_first_a_page_at_a_time(kit: Kit) {
