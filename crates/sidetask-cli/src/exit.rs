@@ -16,7 +16,7 @@ pub(crate) enum Exit {
     Failed,
     /// What was asked is not understood: flags, a filter, an id, JSON.
     Usage,
-    /// There is no such thing, or nothing matched.
+    /// There is no such thing, or a change matched nothing.
     NotFound,
     /// It is in another state than was thought.
     Conflict,

@@ -16,7 +16,7 @@
 //! | 0 | done |
 //! | 1 | failed: the store, a job that was waited for, a check |
 //! | 2 | not understood: flags, a filter, an id, JSON, settings |
-//! | 3 | not there, or nothing matched |
+//! | 3 | not there, or a change matched nothing; a list of nothing is done |
 //! | 4 | in another state than was asked for, or changed meanwhile |
 //! | 124 | it took longer than was allowed |
 //! | 130, 143 | a second interrupt or termination signal, before what ran had ended |

@@ -52,25 +52,44 @@ fn a_filter_changes_many_and_without_a_terminal_only_with_yes() {
     }
     let other = place.enqueue(&["k", "--queue", "other"]);
     let cancelled = || place.json(&["jobs", "list", "state:cancelled"]).as_array().map_or(0, Vec::len);
-    place.sidetask(&["jobs", "cancel", "--filter", "queue:q"]).ends(2, "3 jobs pass the filter. Cancel them?");
+    place
+        .sidetask(&["jobs", "cancel", "--filter", "queue:q"])
+        .ends(2, "3 jobs to cancel pass the filter. Cancel them?");
     let ran = place.sidetask(&["jobs", "cancel", "--filter", "queue:q", "--dry-run"]);
-    assert_eq!(ran.done(), "3 jobs pass the filter: would cancel them\n");
+    assert_eq!(ran.done(), "3 jobs to cancel pass the filter: would cancel them\n");
     assert_eq!(cancelled(), 0);
     let one = place.json(&["jobs", "cancel", "--filter", "queue:q", "--yes", "--limit", "1"]);
     assert_eq!(one["changed"], 1);
     assert_eq!(cancelled(), 1);
     let rest = place.json(&["jobs", "cancel", "--filter", "queue:q", "--yes"]);
-    assert_eq!(rest["changed"], 2, "one was cancelled already: {rest}");
+    assert_eq!((&rest["matched"], &rest["changed"]), (&2.into(), &2.into()), "one was cancelled already: {rest}");
     assert_eq!((cancelled(), place.state(&other)), (3, "available".to_owned()));
     assert_eq!(place.done(&["jobs", "retry", "--filter", "state:cancelled", "-y"]), "retried 3 of 3\n");
     assert_eq!(place.done(&["jobs", "delete", "--filter", "queue:q", "-y"]), "deleted 3 of 3\n");
 }
 
 #[test]
+fn what_is_announced_of_a_change_is_what_it_would_do() {
+    let place = Place::new();
+    let ids: Vec<String> = (0..5).map(|n| place.enqueue(&["k", &n.to_string()])).collect();
+    place.done(&["jobs", "cancel", &ids[0], &ids[1]]);
+    let cancel = ["jobs", "cancel", "--filter", "kind:k", "--dry-run"];
+    assert_eq!(place.done(&cancel), "3 jobs to cancel pass the filter: would cancel them\n");
+    let two = [&cancel[..], &["--limit", "2"]].concat();
+    assert_eq!(place.done(&two), "3 jobs to cancel pass the filter: would cancel the newest 2 of them\n");
+    assert_eq!(place.json(&two), json!({ "matched": 2, "exact": true, "changed": 0, "dry_run": true }));
+    assert_eq!(place.json(&[&cancel[..], &["--limit", "9"]].concat())["matched"], 3);
+    let ended = ["jobs", "cancel", "--filter", "state:cancelled", "--yes"];
+    place.sidetask(&ended).ends(3, "no job to cancel passes");
+    place.sidetask(&[&ended[..], &["--dry-run"]].concat()).ends(3, "no job to cancel passes");
+    place.sidetask(&["jobs", "retry", "--filter", "kind:k -state:cancelled", "-y"]).ends(3, "no job to retry passes");
+}
+
+#[test]
 fn a_filter_that_finds_nothing_ends_with_3_and_a_bad_one_with_2() {
     let place = Place::new();
     place.enqueue(&["k"]);
-    place.sidetask(&["jobs", "retry", "--filter", "state:discarded", "-y"]).ends(3, "no job passes");
+    place.sidetask(&["jobs", "retry", "--filter", "state:discarded", "-y"]).ends(3, "no job to retry passes");
     place.sidetask(&["jobs", "delete", "--filter", "state:", "-y"]).ends(2, "has no value");
     place.sidetask(&["jobs", "retry"]).ends(2, "required");
     place.sidetask(&["jobs", "retry", "7", "--filter", "x"]).ends(2, "");

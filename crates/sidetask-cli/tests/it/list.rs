@@ -50,6 +50,7 @@ fn filters_find_jobs_and_a_bad_one_is_pointed_at() {
         assert_eq!(found.as_array().map(Vec::len), Some(1), "{filter:?}");
         assert_eq!(found[0]["id"], *wanted, "{filter:?}");
     }
+    assert_eq!(place.json(&["jobs", "list", "kind:sms.*"]), Value::Array(Vec::new()), "nothing is an answer too");
     let ran = place.sidetask(&["jobs", "list", "queue:mail", "state:retrable"]).ends(2, "perhaps `retryable`");
     let lines: Vec<&str> = ran.err.lines().collect();
     let caret = lines.iter().position(|line| line.trim() == "^").expect("a caret");

@@ -35,7 +35,7 @@ fn a_terminal_is_asked_before_many_jobs_are_changed() {
     let id = place.enqueue(&["k"]);
     let cancel = "jobs cancel --filter state:available";
     let ran = typed(&place, cancel, "n\n", &[]);
-    assert!(ran.out.contains("1 job passes the filter. Cancel them? [y/N]"), "{ran:?}");
+    assert!(ran.out.contains("1 job to cancel passes the filter. Cancel them? [y/N]"), "{ran:?}");
     assert_eq!((ran.code, place.state(&id)), (Some(1), "available".to_owned()));
     let ran = typed(&place, cancel, "y\n", &[]);
     assert_eq!((ran.code, place.state(&id)), (Some(0), "cancelled".to_owned()));

@@ -63,12 +63,7 @@ impl Client {
     pub async fn change_all(&self, filter: &Filter, change: Bulk, most: usize) -> Result<Changed, Error> {
         let store = self.0.backend.store("change jobs")?;
         let mut done = Changed::default();
-        let mut filter = filter.clone();
-        let asks = |state: &State| filter.states.is_empty() || filter.states.contains(state);
-        filter.states = State::ALL.into_iter().filter(asks).filter(|state| change.can_change(*state)).collect();
-        if filter.states.is_empty() {
-            return Ok(done);
-        }
+        let Some(filter) = change.narrow(filter) else { return Ok(done) };
         let (mut page, mut newest) = (Page::default(), None);
         while done.matched < most {
             page.limit = CHUNK.min(most - done.matched);
@@ -121,6 +116,24 @@ pub enum Bulk {
 }
 
 impl Bulk {
+    /// A filter for those jobs alone that pass this one and are in a state in which the change does something: what
+    /// [`Client::change_all`] looks at, so that [`Client::count`] can tell how many these are. `None` where there is no such
+    /// state.
+    ///
+    /// ```
+    /// use sidetask::{Bulk, Filter, State};
+    ///
+    /// let due = Filter::all().queue("mail").state(State::Scheduled).state(State::Completed);
+    /// assert_eq!(Bulk::RunNow.narrow(&due).unwrap().states, [State::Scheduled]);
+    /// assert_eq!(Bulk::Delete.narrow(&Filter::all().state(State::Running)), None);
+    /// ```
+    pub fn narrow(self, filter: &Filter) -> Option<Filter> {
+        let asks = |state: &State| filter.states.is_empty() || filter.states.contains(state);
+        let mut narrowed = filter.clone();
+        narrowed.states = State::ALL.into_iter().filter(asks).filter(|state| self.can_change(*state)).collect();
+        (!narrowed.states.is_empty()).then_some(narrowed)
+    }
+
     const fn change(self) -> Change {
         match self {
             Self::Cancel => Change::Cancel,

@@ -97,27 +97,37 @@ struct Done {
     dry_run: bool,
 }
 
-/// Changes the jobs that pass a filter.
+/// Changes the jobs that pass a filter, those in states in which that does something.
 async fn all(session: &Session, client: &Client, verb: Verb, filter: &Filter, bulk: &Bulk) -> Result<(), Failure> {
-    let Counted { count, is_exact, .. } = client.count(filter, COUNTED, EXAMINED).await?;
+    let none = || Failure::new(Exit::NotFound, format!("no job to {verb} passes this filter"));
+    let filter = Change::from(verb).narrow(filter).ok_or_else(none)?;
+    let Counted { count, is_exact, .. } = client.count(&filter, COUNTED, EXAMINED).await?;
     if count == 0 && is_exact {
-        return Err(Failure::new(Exit::NotFound, "no job passes this filter"));
+        return Err(none());
     }
     let at_least = if is_exact { "" } else { "at least " };
     let (jobs, pass) = if count == 1 { ("job", "passes") } else { ("jobs", "pass") };
-    let found = format!("{at_least}{count} {jobs} {pass} the filter");
+    let found = format!("{at_least}{count} {jobs} to {verb} {pass} the filter");
+    let limit = bulk.limit.map(|limit| limit as u64).filter(|limit| *limit < count || !is_exact);
+    let newest = limit.map_or_else(String::new, |limit| format!(" the newest {limit} of"));
     if bulk.dry_run {
-        let done = Done { matched: count, exact: is_exact, changed: 0, dry_run: true };
-        return Ok(session.out.value(&done, |_| format!("{found}: would {verb} them\n"))?);
+        let matched = limit.map_or(count, |limit| limit.min(count));
+        // Where there are as many as the limit allows, it does not matter how many more there are.
+        let exact = is_exact || limit.is_some_and(|limit| limit <= count);
+        let done = Done { matched, exact, changed: 0, dry_run: true };
+        return Ok(session.out.value(&done, |_| format!("{found}: would {verb}{newest} them\n"))?);
     }
-    let newest = bulk.limit.map_or_else(String::new, |limit| format!(" the newest {limit} of"));
     if !confirmed(&format!("{found}. {}{newest} them?", verb.question()), bulk.yes)? {
         return Err(Failure::failed("nothing was changed"));
     }
     if bulk.yes {
         say(&found);
     }
-    let changed = client.change_all(filter, verb.into(), bulk.limit.unwrap_or(usize::MAX)).await?;
+    let most = bulk.limit.unwrap_or(usize::MAX);
+    let changed = client.change_all(&filter, verb.into(), most).await?;
+    if changed.matched == 0 && most > 0 {
+        return Err(none());
+    }
     let (matched, changed) = (changed.matched as u64, changed.changed as u64);
     let done = Done { matched, exact: true, changed, dry_run: false };
     session.out.value(&done, |_| format!("{} {changed} of {matched}\n", verb.past()))?;
