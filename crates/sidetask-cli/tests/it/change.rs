@@ -86,6 +86,19 @@ fn what_is_announced_of_a_change_is_what_it_would_do() {
 }
 
 #[test]
+fn a_store_that_fails_in_between_does_not_hide_what_was_done() {
+    let place = Place::new();
+    let (first, stuck) = (place.enqueue(&["k"]), place.enqueue(&["stuck"]));
+    place.sql(
+        "CREATE TRIGGER worn BEFORE UPDATE ON sidetask_jobs WHEN old.kind = 'stuck'
+         BEGIN SELECT raise(FAIL, 'worn out'); END",
+    );
+    let ran = place.sidetask(&["jobs", "cancel", &first, &stuck]).ends(1, "worn out");
+    assert!(ran.out.contains(&first) && ran.out.contains("yes") && !ran.out.contains(&stuck), "{ran:?}");
+    assert_eq!(place.state(&first), "cancelled");
+}
+
+#[test]
 fn a_filter_that_finds_nothing_ends_with_3_and_a_bad_one_with_2() {
     let place = Place::new();
     place.enqueue(&["k"]);

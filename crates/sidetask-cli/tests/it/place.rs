@@ -81,6 +81,13 @@ impl Place {
         self.json(&["jobs", "show", id])["state"].as_str().unwrap().to_owned()
     }
 
+    /// Changes the database behind the program's back.
+    pub(crate) fn sql(&self, sql: &str) {
+        let database = rusqlite::Connection::open(self.path("tasks.db")).unwrap();
+        database.busy_timeout(LIMIT).unwrap();
+        database.execute_batch(sql).unwrap();
+    }
+
     /// Starts a program that goes on.
     pub(crate) fn start(&self, mut command: Command) -> Going {
         Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())

@@ -49,14 +49,19 @@ struct Outcome {
 async fn each(session: &Session, client: &Client, verb: Verb, bulk: &Bulk) -> Result<(), Failure> {
     let mut outcomes = Vec::new();
     let mut exit = Exit::Done;
+    let mut failed = None;
     for id in &bulk.which.ids {
         let outcome = match one(client, verb, *id, bulk.dry_run).await {
+            Ok(outcome) => outcome,
             Err(failure) if failure.exit == Exit::NotFound => {
                 failure.tell();
                 exit = Exit::NotFound;
                 continue;
             }
-            outcome => outcome?,
+            Err(failure) => {
+                failed = Some(failure);
+                break;
+            }
         };
         if let Some(refusal) = outcome.refusal {
             say(&format!("job {id} {refusal}"));
@@ -64,9 +69,12 @@ async fn each(session: &Session, client: &Client, verb: Verb, bulk: &Bulk) -> Re
         }
         outcomes.push(outcome);
     }
-    if !outcomes.is_empty() {
-        session.out.rows(&outcomes)?;
+    // What was done by then is told in any case.
+    let printed = if outcomes.is_empty() { Ok(()) } else { session.out.rows(&outcomes) };
+    if let Some(failure) = failed {
+        return Err(failure);
     }
+    printed?;
     match exit {
         Exit::Done => Ok(()),
         exit => Err(Failure::silent(exit)),
