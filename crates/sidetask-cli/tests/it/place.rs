@@ -3,6 +3,8 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -90,7 +92,13 @@ impl Place {
 
     /// Starts a program that goes on.
     pub(crate) fn start(&self, mut command: Command) -> Going {
-        Going(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = Said::default();
+        let reader = std::thread::spawn({
+            let (stderr, said) = (child.stderr.take().unwrap(), said.clone());
+            move || BufReader::new(stderr).lines().for_each(|line| said.add(&line.unwrap()))
+        });
+        Going { child, said, reader: Some(reader) }
     }
 }
 
@@ -130,16 +138,24 @@ impl Ran {
 }
 
 /// A program that goes on until it is told to end. Killed where a test fails before.
-pub(crate) struct Going(Child);
+pub(crate) struct Going {
+    child: Child,
+    said: Said,
+    reader: Option<JoinHandle<()>>,
+}
+
+/// What a program said on standard error so far. Read all the while: a pipe that is full would hold up the program.
+#[derive(Clone, Default)]
+struct Said(Arc<Mutex<String>>);
 
 impl Going {
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// The next lines that it prints, until one has this in it.
     pub(crate) fn printed(&mut self, wanted: &str) -> String {
-        let mut out = BufReader::new(Byte(self.0.stdout.as_mut().unwrap()));
+        let mut out = BufReader::new(Byte(self.child.stdout.as_mut().unwrap()));
         let mut line = String::new();
         while !line.contains(wanted) {
             line.clear();
@@ -148,20 +164,36 @@ impl Going {
         line
     }
 
+    /// The first line on standard error that has this in it, as soon as it is there.
+    #[track_caller]
+    pub(crate) fn said(&self, wanted: &str) -> String {
+        wait(|| self.said.all().lines().find(|line| line.contains(wanted)).map(str::to_owned))
+    }
+
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ran {
-        let code = wait(|| self.0.try_wait().unwrap()).code();
-        let (mut out, mut err) = (String::new(), String::new());
-        self.0.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        self.0.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        Ran { code, out, err }
+        let code = wait(|| self.child.try_wait().unwrap()).code();
+        let mut out = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.reader.take().unwrap().join().unwrap();
+        Ran { code, out, err: self.said.all() }
+    }
+}
+
+impl Said {
+    fn add(&self, line: &str) {
+        *self.0.lock().unwrap() += &format!("{line}\n");
+    }
+
+    fn all(&self) -> String {
+        self.0.lock().unwrap().clone()
     }
 }
 
 impl Drop for Going {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
@@ -185,4 +217,13 @@ pub(crate) fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
         assert!(begun.elapsed() < LIMIT, "nothing came of it in {LIMIT:?}");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn a_program_that_says_more_than_a_pipe_holds_goes_on() {
+    let place = Place::new();
+    let much = "yes said | head -n 50000 >&2; echo done";
+    let mut going = place.start(place.program("sh", &["-c", much]));
+    going.printed("done");
+    assert_eq!(going.ended().err.lines().count(), 50_000);
 }

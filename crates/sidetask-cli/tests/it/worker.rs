@@ -51,7 +51,7 @@ fn a_second_signal_ends_it_at_once_and_the_code_says_so() {
         let (worker, id) = busy(&place, 60_000, &["--shutdown-timeout", "1h"]);
         worker.signal(Signal::TERM);
         // It hears signals one by one, and two of one kind at once as one.
-        std::thread::sleep(std::time::Duration::from_millis(300));
+        worker.said("asked to end");
         worker.signal(signal);
         worker.ended().ends(code, "asked again to end");
         assert_eq!(place.state(&id), "running", "until its worker's lease expires");
