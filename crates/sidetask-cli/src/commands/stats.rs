@@ -7,8 +7,8 @@ use sidetask::{Activity, Client, Counts};
 
 use super::queues::{self, Queue};
 use super::stop::Stop;
-use crate::exit::Failure;
-use crate::output::{Cell, Out, duration};
+use crate::exit::{Failure, say};
+use crate::output::{Cell, Out, clean, duration};
 use crate::session::{Opening, Session};
 
 const RECENTLY: Duration = Duration::from_secs(60 * 60);
@@ -44,9 +44,13 @@ pub(super) async fn run(session: &Session, watch: Option<Duration>) -> Result<()
     };
     let mut stop = Stop::listen()?;
     loop {
-        let numbers = Numbers::of(&client).await?;
-        let clear = if session.out.is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" };
-        session.out.event(&numbers, || format!("{clear}{}", numbers.text(&session.out)))?;
+        match Numbers::of(&client).await {
+            Ok(numbers) => {
+                let clear = if session.out.is_terminal() { "\u{1b}[H\u{1b}[2J" } else { "" };
+                session.out.event(&numbers, || format!("{clear}{}", numbers.text(&session.out)))?;
+            }
+            Err(failure) => say(&format!("still looking: {}", clean(failure.message()))),
+        }
         tokio::select! {
             biased;
             _ = stop.asked() => return Ok(client.close().await?),

@@ -1,5 +1,6 @@
 use std::process::Stdio;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::place::{Place, sidetask};
@@ -114,6 +115,22 @@ fn what_a_terminal_would_obey_is_spelled_out_in_every_form() {
         }
     }
     assert_eq!(place.json(&["jobs", "show", &id])["args"], hostile);
+}
+
+#[test]
+fn numbers_are_watched_also_past_a_store_that_fails() {
+    let place = Place::new();
+    place.enqueue(&["k"]);
+    let arguments = ["stats", "--watch", "--interval", "100ms", "-o", "jsonl"];
+    let mut watching = place.start(place.program(sidetask(), &arguments));
+    watching.printed("total");
+    place.sql("ALTER TABLE sidetask_queues RENAME TO away");
+    watching.said("still looking: ");
+    place.sql("ALTER TABLE away RENAME TO sidetask_queues");
+    place.enqueue(&["k"]);
+    watching.printed("\"available\":2");
+    watching.signal(Signal::INT);
+    watching.ended().done();
 }
 
 #[test]
