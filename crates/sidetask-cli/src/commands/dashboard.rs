@@ -7,7 +7,7 @@ use std::path::Path;
 
 use sidetask_dashboard::Dashboard;
 
-use super::serve::serve;
+use super::serve::bind;
 use super::stop::Stop;
 use crate::args;
 use crate::exit::Failure;
@@ -31,7 +31,7 @@ pub(super) async fn run(session: &Session, args: args::Dashboard) -> Result<(), 
         None if args.open => dashboard.open(),
         None => dashboard,
     };
-    let serving = serve(address, dashboard.router()).await?;
+    let serving = bind(address).await?.serve(dashboard.router());
     let url = format!("http://{}/", serving.address);
     session.out.value(&url, |_| format!("{url}\n"))?;
     stop.asked().await;

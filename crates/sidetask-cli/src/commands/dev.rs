@@ -6,7 +6,7 @@ use sidetask::Client;
 use sidetask_dashboard::Dashboard;
 use tempfile::TempDir;
 
-use super::serve::serve;
+use super::serve::bind;
 use super::stop::Stop;
 use super::worker;
 use crate::app::Setup;
@@ -22,6 +22,7 @@ const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
 
 pub(super) async fn run(session: &Session, setup: Setup, dev: Dev) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
+    let bound = bind(dev.listen).await?;
     let (client, temporary) = open(session).await?;
     let mut registry = session.registry.clone();
     if !dev.no_demo {
@@ -38,26 +39,27 @@ pub(super) async fn run(session: &Session, setup: Setup, dev: Dev) -> Result<(),
     for queue in queues {
         builder = builder.queue(queue, demo::CONCURRENCY);
     }
-    let worker = builder.start().await?;
     // For a loopback address a password would only be in the way; elsewhere the dashboard makes one up.
     let dashboard = Dashboard::new(client.clone());
     let dashboard = if dev.listen.ip().is_loopback() { dashboard.open() } else { dashboard };
-    let serving = serve(dev.listen, dashboard.router()).await?;
+    let worker = builder.start().await?;
+    let serving = bound.serve(dashboard.router());
     let url = format!("http://{}/", serving.address);
-    session.out.value(&url, |_| format!("{url}\n"))?;
-    say("Ctrl-C ends it.");
-
-    let making = tokio::spawn({
-        let client = client.clone();
-        async move {
+    let shown = session.out.value(&url, |_| format!("{url}\n"));
+    if shown.is_ok() {
+        say("Ctrl-C ends it.");
+        let making = async {
             match dev.no_demo {
                 true => std::future::pending().await,
                 false => demo::keep_enqueuing(&client).await,
             }
+        };
+        tokio::select! {
+            biased;
+            _ = stop.asked() => {}
+            () = making => {}
         }
-    });
-    stop.asked().await;
-    making.abort();
+    }
     drop(serving);
     let ended = worker::end(&client, &worker, SHUTDOWN, &mut stop).await;
     if let Some(dir) = temporary {
@@ -66,9 +68,10 @@ pub(super) async fn run(session: &Session, setup: Setup, dev: Dev) -> Result<(),
     }
     match ended {
         // What was still running is of no use to anybody.
-        Err(failure) if failure.exit == crate::exit::Exit::Failed => Ok(()),
-        ended => ended,
+        Err(failure) if failure.exit == crate::exit::Exit::Failed => {}
+        ended => ended?,
     }
+    Ok(shown?)
 }
 
 /// The store that a flag names. Demonstrations do not belong into one that is only the usual one here: otherwise a new

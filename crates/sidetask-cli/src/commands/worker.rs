@@ -5,7 +5,7 @@ use std::time::Duration;
 use sidetask::{Client, Worker};
 use sidetask_observe::Probes;
 
-use super::serve::serve;
+use super::serve::{Serving, bind};
 use super::stop::Stop;
 use crate::app::Setup;
 use crate::args;
@@ -30,6 +30,11 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
     if listen.is_some() {
         record();
     }
+    // From the start of the worker on it may have jobs, so that what can fail comes before.
+    let bound = match listen {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
     let client = session.open(Opening::ToWork).await?;
     let queues = queues(session, &args);
     let mut builder = setup.apply(client.worker().registry(session.registry.clone())).await?;
@@ -37,11 +42,8 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
         builder = builder.queue(queue, *concurrency);
     }
     let worker = builder.start().await?;
-    let probes = match listen {
-        Some(address) => Some(serve(address, Probes::new(client.clone()).worker(worker.clone()).router()).await?),
-        None => None,
-    };
-    started(session, &worker, probes.as_ref().map(|probes| probes.address.to_string()));
+    let probes = bound.map(|bound| bound.serve(Probes::new(client.clone()).worker(worker.clone()).router()));
+    started(session, &worker, probes.as_ref());
 
     let burst = async {
         match args.burst {
@@ -49,13 +51,17 @@ pub(super) async fn run(session: &Session, setup: Setup, args: args::Worker) -> 
             false => std::future::pending().await,
         }
     };
-    tokio::select! {
+    let over = tokio::select! {
         biased;
-        signal = stop.asked() => tracing::info!(target: "sidetask", ?signal, "asked to end: waiting for what runs"),
-        over = burst => over?,
-    }
+        signal = stop.asked() => {
+            tracing::info!(target: "sidetask", ?signal, "asked to end: waiting for what runs");
+            Ok(())
+        }
+        over = burst => over,
+    };
     let limit = args.shutdown_timeout.or(session.settings.file.shutdown_timeout).unwrap_or(SHUTDOWN);
-    end(&client, &worker, limit, &mut stop).await
+    let ended = end(&client, &worker, limit, &mut stop).await;
+    over.and(ended)
 }
 
 /// Has what is counted kept for `/metrics`, from here on.
@@ -99,12 +105,12 @@ fn queues(session: &Session, args: &args::Worker) -> Vec<(String, usize)> {
     queues.iter().map(|queue| (queue.name.clone(), queue.concurrency.unwrap_or(others))).collect()
 }
 
-fn started(session: &Session, worker: &Worker, probes: Option<String>) {
+fn started(session: &Session, worker: &Worker, probes: Option<&Serving>) {
     let url = session.settings.url.as_ref().map(|(url, _)| without_secrets(url)).unwrap_or_default();
     let queues = worker.stats().queues;
     let queues: Vec<String> = queues.iter().map(|queue| format!("{}={}", queue.queue, queue.concurrency)).collect();
     tracing::info!(target: "sidetask", worker = %worker.id(), store = url, queues = queues.join(","), "worker started");
-    if let Some(address) = probes {
+    if let Some(Serving { address, .. }) = probes {
         tracing::info!(target: "sidetask", "probes on http://{address}/metrics, /livez and /readyz");
     }
 }

@@ -75,6 +75,20 @@ fn a_port_that_is_taken_is_a_failure() {
 }
 
 #[test]
+fn a_worker_whose_port_is_taken_leaves_the_queue_as_it_is() {
+    let place = Place::new();
+    let id = place.embedded(&["enqueue", "slow", "[60000]"]).done().trim().to_owned();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for command in [&["worker"][..], &["dev", "--no-demo", "--url", "sqlite:tasks.db"]] {
+        place.embedded(&[command, &["--listen", &address]].concat()).ends(1, "choose another address");
+    }
+    let job = place.json(&["jobs", "show", &id]);
+    assert_eq!((&job["state"], &job["attempt"]), (&"available".into(), &0.into()), "{job}");
+    assert_eq!(place.json(&["stats"])["workers"], 0, "nobody holds a lease");
+}
+
+#[test]
 fn a_worker_tells_of_itself_where_it_is_asked_to() {
     let place = Place::new();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();

@@ -33,6 +33,21 @@ fn a_burst_runs_what_is_due_and_ends() {
 }
 
 #[test]
+fn a_burst_goes_on_when_the_store_fails_for_a_while() {
+    let place = Place::new();
+    let id = place.embedded(&["enqueue", "ping", "--in", "1h"]).done().trim().to_owned();
+    place.sql(
+        "UPDATE sidetask_jobs SET run_at = 0;
+         CREATE TRIGGER worn BEFORE UPDATE ON sidetask_jobs WHEN new.state = 1 BEGIN SELECT raise(FAIL, 'worn out'); END",
+    );
+    let worker = place.start(place.program(embedded(), &["worker", "--burst"]));
+    worker.said("cannot see what is left");
+    place.sql("DROP TRIGGER worn");
+    worker.ended().done();
+    assert_eq!(place.state(&id), "completed");
+}
+
+#[test]
 fn a_signal_lets_what_runs_end() {
     for signal in [Signal::TERM, Signal::INT] {
         let place = Place::new();

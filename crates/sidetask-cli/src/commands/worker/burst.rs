@@ -8,17 +8,27 @@ use crate::exit::Failure;
 
 /// How often it is looked. While jobs run, each look costs the store three short questions.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How long it waits after a look that failed.
+const RETRY: Duration = Duration::from_secs(1);
 /// As many due jobs as one look makes available.
 const PROMOTED: usize = 1000;
 
 /// Waits until nothing is due in the worker's queues that it could run, and it runs nothing. What others run, what waits
-/// for a later time and what is paused does not count.
+/// for a later time and what is paused does not count. A store that does not answer is asked again, as the worker itself does.
 pub(super) async fn over(client: &Client, worker: &Worker, kinds: &Kinds) -> Result<(), Failure> {
     let queues: Vec<String> = worker.stats().queues.into_iter().map(|queue| queue.queue).collect();
-    while !is_over(client, worker, kinds, &queues).await? {
-        tokio::time::sleep(PAUSE).await;
+    loop {
+        let pause = match is_over(client, worker, kinds, &queues).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => PAUSE,
+            Err(error) if error.is_unsupported() || error.is_closed() => return Err(error.into()),
+            Err(error) => {
+                tracing::warn!(target: "sidetask", ?error, "cannot see what is left");
+                RETRY
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
-    Ok(())
 }
 
 async fn is_over(client: &Client, worker: &Worker, kinds: &Kinds, queues: &[String]) -> Result<bool, Error> {
