@@ -80,8 +80,8 @@ fn what_an_attempt_logged_is_kept_with_its_job() {
     let place = Place::new();
     let id = place.embedded(&["enqueue", "greet", r#"["\u001b[31mada"]"#]).done().trim().to_owned();
     let ran = place.embedded(&["worker", "--queues", "mail", "--burst"]);
-    assert!(ran.err.contains("kind=\"greet\" attempt=1}") && ran.err.contains("greeting"), "{ran:?}");
-    assert!(!ran.err.contains('\u{1b}') && !ran.err.contains("otel"), "{ran:?}");
+    let logged = format!(" INFO job{{id={id} kind=\"greet\" attempt=1}}: embedded: greeting name=");
+    assert!(ran.err.contains(&logged) && !ran.err.contains('\u{1b}'), "{ran:?}");
     let shown = place.done(&["jobs", "show", &id]);
     assert!(shown.contains("Log of attempt 1") && shown.contains("greeting"), "{shown}");
     assert!(!shown.contains('\u{1b}'), "{shown:?}");
