@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use sidetask::{Context, Registry, TaskError, task};
+use sidetask::{Context, JobRecord, Json, Registry, TaskError, task};
 use sidetask_cli::App;
 
 /// What the tasks of this program are lent.
@@ -40,6 +40,10 @@ async fn fail(message: String) -> Result<(), TaskError> {
     Err(TaskError::permanent(message))
 }
 
-fn main() -> ExitCode {
-    App::new().registry(Registry::discovered()).state(Greeting("hello")).run()
+fn main() -> Result<ExitCode, sidetask::Error> {
+    let hidden = Json::encode("hidden")?;
+    // Who is greeted is not for everybody who looks at jobs.
+    let shown = move |job: &JobRecord| if job.kind == "greet" { hidden.clone() } else { job.args.clone() };
+    let app = App::new().registry(Registry::discovered()).state(Greeting("hello"));
+    Ok(app.dashboard(|dashboard| dashboard.redact(shown)).run())
 }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::process::ExitCode;
 
 use sidetask::{Registry, WorkerBuilder};
+use sidetask_dashboard::Dashboard;
 
 use crate::args::Cli;
 use crate::exit::{Exit, Failure};
@@ -33,6 +34,7 @@ use crate::{args, commands, log};
 pub struct App {
     pub(crate) registry: Registry,
     pub(crate) setup: Setup,
+    pub(crate) looks: Looks,
 }
 
 type SetupError = Box<dyn std::error::Error + Send + Sync>;
@@ -42,10 +44,14 @@ type Prepared = Pin<Box<dyn Future<Output = Result<WorkerBuilder, SetupError>> +
 #[derive(Default)]
 pub(crate) struct Setup(Vec<Box<dyn FnOnce(WorkerBuilder) -> Prepared + Send>>);
 
+/// What is done to a dashboard before it is served, in this order.
+#[derive(Default)]
+pub(crate) struct Looks(Vec<Box<dyn FnOnce(Dashboard) -> Dashboard + Send>>);
+
 impl App {
     /// The program with every `#[task]` function that is linked into it.
     pub fn new() -> Self {
-        Self { registry: Registry::discovered(), setup: Setup::default() }
+        Self { registry: Registry::discovered(), setup: Setup::default(), looks: Looks::default() }
     }
 
     /// Sets the tasks, in place of those known so far. Default: every `#[task]` function linked into this program.
@@ -77,6 +83,25 @@ impl App {
         Fut: Future<Output = Result<WorkerBuilder, SetupError>> + Send + 'static,
     {
         self.setup.0.push(Box::new(|worker| Box::pin(prepare(worker))));
+        self
+    }
+
+    /// Prepares the dashboard that `dashboard` and `dev` serve, above all for saying [what is shown](Dashboard::redact) of
+    /// arguments. Who may come in is for the command line to say: a [password](Dashboard::password) that is set here does
+    /// not count. Where this makes it [read-only](Dashboard::read_only), it is so without the flag.
+    ///
+    /// ```no_run
+    /// # use std::process::ExitCode;
+    /// use sidetask::Json;
+    ///
+    /// fn main() -> Result<ExitCode, sidetask::Error> {
+    ///     let hidden = Json::encode("hidden")?;
+    ///     let app = sidetask_cli::App::new();
+    ///     Ok(app.dashboard(|dashboard| dashboard.redact(move |_| hidden.clone())).run())
+    /// }
+    /// ```
+    pub fn dashboard(mut self, prepare: impl FnOnce(Dashboard) -> Dashboard + Send + 'static) -> Self {
+        self.looks.0.push(Box::new(prepare));
         self
     }
 
@@ -145,6 +170,12 @@ impl Setup {
     }
 }
 
+impl Looks {
+    pub(crate) fn apply(self, dashboard: Dashboard) -> Dashboard {
+        self.0.into_iter().fold(dashboard, |dashboard, prepare| prepare(dashboard))
+    }
+}
+
 impl Default for App {
     fn default() -> Self {
         Self::new()
@@ -153,7 +184,11 @@ impl Default for App {
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").field("registry", &self.registry).field("setup", &self.setup.0.len()).finish()
+        f.debug_struct("App")
+            .field("registry", &self.registry)
+            .field("setup", &self.setup.0.len())
+            .field("looks", &self.looks.0.len())
+            .finish()
     }
 }
 

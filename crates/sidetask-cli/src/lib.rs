@@ -9,7 +9,7 @@
 //! }
 //! ```
 //!
-//! Values for `#[state]` parameters, schedules and other settings of the worker are given by an [`App`].
+//! Values for `#[state]` parameters, schedules and other settings of the worker and the dashboard are given by an [`App`].
 //!
 //! | exit code | meaning |
 //! |---|---|
@@ -35,6 +35,7 @@ use std::process::ExitCode;
 use sidetask::Registry;
 
 pub use app::App;
+pub use sidetask_dashboard::Dashboard;
 
 /// Runs the program with these tasks, as the command line says: the short form of an [`App`].
 ///

@@ -9,13 +9,14 @@ use sidetask_dashboard::Dashboard;
 
 use super::serve::bind;
 use super::stop::Stop;
+use crate::app::Looks;
 use crate::args;
 use crate::exit::Failure;
 use crate::session::{Opening, Session};
 
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8640);
 
-pub(super) async fn run(session: &Session, args: args::Dashboard) -> Result<(), Failure> {
+pub(super) async fn run(session: &Session, looks: Looks, args: args::Dashboard) -> Result<(), Failure> {
     let address = args.listen.unwrap_or(ADDRESS);
     if args.open && !address.ip().is_loopback() {
         return Err(Failure::usage(format!(
@@ -25,7 +26,8 @@ pub(super) async fn run(session: &Session, args: args::Dashboard) -> Result<(), 
     let password = args.password_file.as_deref().map(password).transpose()?;
     let client = session.open(Opening::Existing).await?;
     let mut stop = Stop::listen()?;
-    let dashboard = Dashboard::new(client.clone()).read_only(args.read_only);
+    let dashboard = looks.apply(Dashboard::new(client.clone()));
+    let dashboard = if args.read_only { dashboard.read_only(true) } else { dashboard };
     let dashboard = match password {
         Some(password) => dashboard.password(password),
         None if args.open => dashboard.open(),

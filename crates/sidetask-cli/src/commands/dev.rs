@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::serve::bind;
 use super::stop::Stop;
 use super::worker;
-use crate::app::Setup;
+use crate::app::{Looks, Setup};
 use crate::args::Dev;
 use crate::exit::{Failure, say};
 use crate::session::Session;
@@ -20,7 +20,7 @@ mod demo;
 /// How long what runs may take to end: nobody waits for a demonstration.
 const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
 
-pub(super) async fn run(session: &Session, setup: Setup, dev: Dev) -> Result<(), Failure> {
+pub(super) async fn run(session: &Session, setup: Setup, looks: Looks, dev: Dev) -> Result<(), Failure> {
     let mut stop = Stop::listen()?;
     let bound = bind(dev.listen).await?;
     let (client, temporary) = open(session).await?;
@@ -40,7 +40,7 @@ pub(super) async fn run(session: &Session, setup: Setup, dev: Dev) -> Result<(),
         builder = builder.queue(queue, demo::CONCURRENCY);
     }
     // For a loopback address a password would only be in the way; elsewhere the dashboard makes one up.
-    let dashboard = Dashboard::new(client.clone());
+    let dashboard = looks.apply(Dashboard::new(client.clone()));
     let dashboard = if dev.listen.ip().is_loopback() { dashboard.open() } else { dashboard };
     let worker = builder.start().await?;
     let serving = bound.serve(dashboard.router());

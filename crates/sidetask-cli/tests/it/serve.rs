@@ -43,6 +43,24 @@ fn an_open_dashboard_stays_on_this_machine() {
 }
 
 #[test]
+fn a_program_says_what_its_dashboard_shows_of_arguments() {
+    let place = Place::new();
+    for kind in ["greet", "other"] {
+        place.enqueue(&[kind, r#"["ada"]"#, "--in", "1h"]);
+    }
+    for command in
+        [&["dashboard", "--open", "--listen", "127.0.0.1:0"][..], &["dev", "--no-demo", "--url", "sqlite:tasks.db"]]
+    {
+        let mut going = place.start(place.program(embedded(), command));
+        let address = address(&going.printed("http://"));
+        for (kind, is_shown) in [("greet", false), ("other", true)] {
+            let jobs = answer(&address, &format!("/api/jobs?filter=kind:{kind}")).unwrap();
+            assert!(jobs.contains(kind) && jobs.contains("ada") == is_shown, "{command:?}: {jobs}");
+        }
+    }
+}
+
+#[test]
 fn a_dashboard_that_was_given_no_password_makes_one_up_and_says_so() {
     let place = Place::new();
     place.enqueue(&["k"]);
