@@ -45,7 +45,8 @@ pub(crate) struct Dashboard {
     /// Shows everything and changes nothing
     #[arg(long)]
     pub(crate) read_only: bool,
-    /// Asks for the password in the first line of this file, with any user name. Otherwise one is made up and logged
+    /// Asks for the password in the first line of this file, with any user name. Otherwise one is made up and printed on
+    /// standard error
     #[arg(long, value_name = "FILE", conflicts_with = "open")]
     pub(crate) password_file: Option<PathBuf>,
     /// Asks for no password; on addresses of this machine alone

@@ -11,7 +11,7 @@ use super::serve::bind;
 use super::stop::Stop;
 use crate::app::Looks;
 use crate::args;
-use crate::exit::Failure;
+use crate::exit::{Failure, say};
 use crate::session::{Opening, Session};
 
 const ADDRESS: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8640);
@@ -31,7 +31,7 @@ pub(super) async fn run(session: &Session, looks: Looks, args: args::Dashboard) 
     let dashboard = match password {
         Some(password) => dashboard.password(password),
         None if args.open => dashboard.open(),
-        None => dashboard,
+        None => closed(dashboard)?,
     };
     let serving = bind(address).await?.serve(dashboard.router());
     let url = format!("http://{}/", serving.address);
@@ -39,6 +39,15 @@ pub(super) async fn run(session: &Session, looks: Looks, args: args::Dashboard) 
     stop.asked().await;
     drop(serving);
     Ok(client.close().await?)
+}
+
+/// Has it ask for a password made just now, and says which: whatever is logged, nobody could come in otherwise.
+pub(super) fn closed(dashboard: Dashboard) -> Result<Dashboard, Failure> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|error| Failure::failed("no password could be made").because(error))?;
+    let password = format!("{:032x}", u128::from_be_bytes(random));
+    say(&format!("Until it ends the dashboard lets in the user sidetask with the password {password}"));
+    Ok(dashboard.password(password))
 }
 
 /// The first line of a file. Many editors end it with one.

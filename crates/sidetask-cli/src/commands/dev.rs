@@ -6,6 +6,7 @@ use sidetask::Client;
 use sidetask_dashboard::Dashboard;
 use tempfile::TempDir;
 
+use super::dashboard::closed;
 use super::serve::bind;
 use super::stop::Stop;
 use super::worker;
@@ -39,9 +40,9 @@ pub(super) async fn run(session: &Session, setup: Setup, looks: Looks, dev: Dev)
     for queue in queues {
         builder = builder.queue(queue, demo::CONCURRENCY);
     }
-    // For a loopback address a password would only be in the way; elsewhere the dashboard makes one up.
+    // For a loopback address a password would only be in the way; elsewhere one is made up.
     let dashboard = looks.apply(Dashboard::new(client.clone()));
-    let dashboard = if dev.listen.ip().is_loopback() { dashboard.open() } else { dashboard };
+    let dashboard = if dev.listen.ip().is_loopback() { dashboard.open() } else { closed(dashboard)? };
     let worker = builder.start().await?;
     let serving = bound.serve(dashboard.router());
     let url = format!("http://{}/", serving.address);

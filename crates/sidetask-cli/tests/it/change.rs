@@ -24,7 +24,7 @@ fn a_job_in_another_state_than_was_thought_is_a_conflict() {
     place.sidetask(&["jobs", "run-now", &id]).ends(4, "use `jobs retry`");
     assert_eq!(place.state(&id), "cancelled");
 
-    let _worker = place.start(place.program(embedded(), &["worker"]));
+    let _worker = place.start(&mut place.program(embedded(), &["worker"]));
     let slow = place.embedded(&["enqueue", "slow", "[60000]"]).done().trim().to_owned();
     wait(|| (place.state(&slow) == "running").then_some(()));
     place.sidetask(&["jobs", "delete", &slow]).ends(4, "cancel it first");

@@ -107,7 +107,7 @@ fn arguments_are_checked_against_a_task_that_the_program_has() {
 #[test]
 fn waiting_prints_the_output_or_ends_with_1_or_124() {
     let place = Place::new();
-    let worker = place.start(place.program(crate::place::embedded(), &["worker", "--queues", "mail,default=2"]));
+    let worker = place.start(&mut place.program(crate::place::embedded(), &["worker", "--queues", "mail,default=2"]));
     let ran = place.embedded(&["enqueue", "greet", r#"["ada"]"#, "--wait"]);
     assert!(ran.err.starts_with("enqueued 0"), "{ran:?}");
     assert_eq!(ran.done(), "\"hello, ada\"\n");

@@ -122,7 +122,7 @@ fn numbers_are_watched_also_past_a_store_that_fails() {
     let place = Place::new();
     place.enqueue(&["k"]);
     let arguments = ["stats", "--watch", "--interval", "100ms", "-o", "jsonl"];
-    let mut watching = place.start(place.program(sidetask(), &arguments));
+    let mut watching = place.start(&mut place.program(sidetask(), &arguments));
     watching.printed("total");
     place.sql("ALTER TABLE sidetask_queues RENAME TO away");
     watching.said("still looking: ");

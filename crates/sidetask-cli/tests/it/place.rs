@@ -91,7 +91,7 @@ impl Place {
     }
 
     /// Starts a program that goes on.
-    pub(crate) fn start(&self, mut command: Command) -> Going {
+    pub(crate) fn start(&self, command: &mut Command) -> Going {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Said::default();
         let reader = std::thread::spawn({
@@ -223,7 +223,7 @@ pub(crate) fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
 fn a_program_that_says_more_than_a_pipe_holds_goes_on() {
     let place = Place::new();
     let much = "yes said | head -n 50000 >&2; echo done";
-    let mut going = place.start(place.program("sh", &["-c", much]));
+    let mut going = place.start(&mut place.program("sh", &["-c", much]));
     going.printed("done");
     assert_eq!(going.ended().err.lines().count(), 50_000);
 }

@@ -47,7 +47,7 @@ fn stats_count_jobs_once_or_again_and_again() {
     assert!(place.done(&["stats"]).contains("1 available"));
 
     let arguments = ["stats", "--watch", "--interval", "100ms", "-o", "jsonl"];
-    let mut watching = place.start(place.program(crate::place::sidetask(), &arguments));
+    let mut watching = place.start(&mut place.program(crate::place::sidetask(), &arguments));
     watching.printed("\"available\":1");
     place.enqueue(&["k"]);
     watching.printed("\"available\":2");

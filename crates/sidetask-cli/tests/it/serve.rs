@@ -1,14 +1,20 @@
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use rustix::process::Signal;
 
 use crate::place::{Place, embedded, sidetask, wait};
 
 /// The head and body that an address answers.
 fn answer(address: &str, path: &str) -> Option<String> {
+    ask(address, path, "")
+}
+
+/// The same, with more in the head of the request.
+fn ask(address: &str, path: &str, head: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\n{head}connection: close\r\n\r\n").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     Some(text)
@@ -24,7 +30,7 @@ fn the_dashboard_prints_where_it_listens_and_ends_on_a_signal() {
     place.enqueue(&["k"]);
     let file = place.write("password", "open sesame\n");
     let arguments = ["dashboard", "--listen", "127.0.0.1:0", "--password-file", &file];
-    let mut dashboard = place.start(place.program(sidetask(), &arguments));
+    let mut dashboard = place.start(&mut place.program(sidetask(), &arguments));
     let address = address(&dashboard.printed("http://"));
     let shut = answer(&address, "/").unwrap();
     assert!(shut.starts_with("HTTP/1.1 401"), "{shut}");
@@ -37,7 +43,8 @@ fn an_open_dashboard_stays_on_this_machine() {
     let place = Place::new();
     place.enqueue(&["k"]);
     place.sidetask(&["dashboard", "--open", "--listen", "0.0.0.0:0"]).ends(2, "give --password-file");
-    let mut dashboard = place.start(place.program(sidetask(), &["dashboard", "--open", "--listen", "127.0.0.1:0"]));
+    let mut dashboard =
+        place.start(&mut place.program(sidetask(), &["dashboard", "--open", "--listen", "127.0.0.1:0"]));
     let address = address(&dashboard.printed("http://"));
     assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 200"));
 }
@@ -51,7 +58,7 @@ fn a_program_says_what_its_dashboard_shows_of_arguments() {
     for command in
         [&["dashboard", "--open", "--listen", "127.0.0.1:0"][..], &["dev", "--no-demo", "--url", "sqlite:tasks.db"]]
     {
-        let mut going = place.start(place.program(embedded(), command));
+        let mut going = place.start(&mut place.program(embedded(), command));
         let address = address(&going.printed("http://"));
         for (kind, is_shown) in [("greet", false), ("other", true)] {
             let jobs = answer(&address, &format!("/api/jobs?filter=kind:{kind}")).unwrap();
@@ -61,14 +68,21 @@ fn a_program_says_what_its_dashboard_shows_of_arguments() {
 }
 
 #[test]
-fn a_dashboard_that_was_given_no_password_makes_one_up_and_says_so() {
+fn a_dashboard_that_was_given_no_password_makes_one_up_and_says_so_whatever_is_logged() {
     let place = Place::new();
     place.enqueue(&["k"]);
-    let mut dashboard = place.start(place.program(sidetask(), &["dashboard", "--listen", "127.0.0.1:0"]));
+    let mut command = place.program(sidetask(), &["dashboard", "--listen", "127.0.0.1:0"]);
+    let mut dashboard = place.start(command.env("RUST_LOG", "error"));
     let address = address(&dashboard.printed("http://"));
     assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 401"));
+    let said = dashboard.said("the password ");
+    let password = said.rsplit(' ').next().unwrap();
+    assert!(password.len() == 32 && said.contains("the user sidetask"), "{said}");
+    let login = BASE64_STANDARD.encode(format!("sidetask:{password}"));
+    let entered = ask(&address, "/", &format!("authorization: Basic {login}\r\n")).unwrap();
+    assert!(!entered.starts_with("HTTP/1.1 4"), "{entered}");
     dashboard.signal(Signal::INT);
-    dashboard.ended().ends(0, "password=");
+    assert_eq!(dashboard.ended().code, Some(0));
 }
 
 #[test]
@@ -110,7 +124,7 @@ fn a_worker_whose_port_is_taken_leaves_the_queue_as_it_is() {
 fn a_worker_tells_of_itself_where_it_is_asked_to() {
     let place = Place::new();
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let worker = place.start(place.program(embedded(), &["worker", "--listen", &free]));
+    let worker = place.start(&mut place.program(embedded(), &["worker", "--listen", &free]));
     for path in ["/livez", "/readyz", "/metrics"] {
         let said = wait(|| answer(&free, path).filter(|said| !said.starts_with("HTTP/1.1 503")));
         assert!(said.starts_with("HTTP/1.1 200"), "{path}: {said}");
@@ -127,7 +141,7 @@ fn a_demonstration_runs_jobs_and_leaves_nothing_behind() {
     std::fs::create_dir(&temporary).unwrap();
     let mut command = place.program(sidetask(), &["dev"]);
     command.env("TMPDIR", &temporary);
-    let mut dev = place.start(command);
+    let mut dev = place.start(&mut command);
     let address = address(&dev.printed("http://"));
     assert!(answer(&address, "/").unwrap().starts_with("HTTP/1.1 200"));
     let database = std::fs::read_dir(&temporary).unwrap().next().unwrap().unwrap().path().join("dev.db");
@@ -148,10 +162,10 @@ fn following_jobs_prints_what_happens_to_them() {
     let place = Place::new();
     let first = place.embedded(&["enqueue", "greet", r#"["ada"]"#]).done().trim().to_owned();
     let tail = ["jobs", "tail", "kind:greet", "--recent", "10"];
-    let mut following = place.start(place.program(sidetask(), &tail));
+    let mut following = place.start(&mut place.program(sidetask(), &tail));
     let line = following.printed(&first);
     assert!(line.contains("found") && line.contains("available"), "{line}");
-    let mut json = place.start(place.program(sidetask(), &[&tail[..], &["-o", "jsonl"]].concat()));
+    let mut json = place.start(&mut place.program(sidetask(), &[&tail[..], &["-o", "jsonl"]].concat()));
     json.printed(&first);
     place.embedded(&["worker", "--queues", "mail", "--burst"]).done();
     assert!(following.printed("finished").contains("completed"));

@@ -4,7 +4,7 @@ use crate::place::{Going, Place, embedded, wait};
 
 /// A worker that runs a job of so many milliseconds.
 fn busy(place: &Place, millis: u64, flags: &[&str]) -> (Going, String) {
-    let worker = place.start(place.program(embedded(), &[&["worker"], flags].concat()));
+    let worker = place.start(&mut place.program(embedded(), &[&["worker"], flags].concat()));
     let id = place.embedded(&["enqueue", "slow", &format!("[{millis}]")]).done().trim().to_owned();
     wait(|| (place.state(&id) == "running").then_some(()));
     (worker, id)
@@ -40,7 +40,7 @@ fn a_burst_goes_on_when_the_store_fails_for_a_while() {
         "UPDATE sidetask_jobs SET run_at = 0;
          CREATE TRIGGER worn BEFORE UPDATE ON sidetask_jobs WHEN new.state = 1 BEGIN SELECT raise(FAIL, 'worn out'); END",
     );
-    let worker = place.start(place.program(embedded(), &["worker", "--burst"]));
+    let worker = place.start(&mut place.program(embedded(), &["worker", "--burst"]));
     worker.said("cannot see what is left");
     place.sql("DROP TRIGGER worn");
     worker.ended().done();
