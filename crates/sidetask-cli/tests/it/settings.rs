@@ -1,4 +1,4 @@
-use crate::place::{Place, run, sidetask};
+use crate::place::{Place, embedded, run, sidetask};
 
 /// The database that `doctor` says is used, and who named it.
 fn url_of(place: &Place, arguments: &[&str], variable: &str) -> String {
@@ -66,5 +66,17 @@ fn passwords_are_never_printed() {
             let told = format!("{}{}", ran.out, ran.err);
             assert!(!told.contains("secret") && !told.contains("se:c"), "{url}: {told}");
         }
+    }
+}
+
+#[test]
+fn a_filter_of_logs_that_is_not_understood_is_warned_of() {
+    let place = Place::new();
+    for (filter, is_understood) in [("sidetask=loud\u{1b}", false), ("", true), ("warn,sidetask=debug", true)] {
+        let mut command = place.program(embedded(), &["worker", "--burst"]);
+        let ran = run(command.env("RUST_LOG", filter), "");
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        assert_eq!(ran.err.contains("warning: RUST_LOG is not heeded"), !is_understood, "{ran:?}");
+        assert!(!ran.err.contains('\u{1b}'), "{ran:?}");
     }
 }
