@@ -251,8 +251,9 @@ async fn end(work: &Work<'_>, finishes: &[Finish]) -> Result<(Vec<Verdict>, News
     let (mut verdicts, mut logs) = (Vec::with_capacity(finishes.len()), Vec::new());
     for finish in finishes {
         let token = &finish.token;
-        // A job is ended once, however often it is reported.
-        let job = held.remove(&token.job).filter(|job| job.is_held_by(token));
+        // A job is ended once, however often it is reported, and a report that comes too late leaves it to another.
+        let is_held = held.get(&token.job).is_some_and(|job| job.is_held_by(token));
+        let job = if is_held { held.remove(&token.job) } else { None };
         let state = job.and_then(|job| settlement.end(&job, &finish.outcome, finish.retry_in, now));
         if let (Some(_), Some(log)) = (state, &finish.log) {
             logs.push((*token, Arc::clone(log)));

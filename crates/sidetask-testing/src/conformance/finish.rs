@@ -133,6 +133,20 @@ pub async fn judges_each_report_for_itself(h: Harness) {
     }
 }
 
+/// A late report of a job that runs again takes nothing from the report of the attempt that runs, in the same batch.
+pub async fn counts_what_comes_with_a_late_report(h: Harness) {
+    for outcome in [done(), failed()] {
+        let late = h.running(work()).await;
+        h.finish(late, Outcome::Released(Duration::ZERO)).await;
+        let token = h.claim_only(late.worker).await;
+        let report = |token| Finish { token, outcome: outcome.clone(), retry_in: RETRY_IN, log: None };
+        let verdicts = h.store.finish(vec![report(late), report(token), report(token)]).await.unwrap();
+        let state = h.state(token.job).await;
+        assert_ne!(state, State::Running);
+        assert_eq!(verdicts, [Verdict::LeaseLost, Verdict::Accepted(state), Verdict::LeaseLost]);
+    }
+}
+
 /// No report is no change.
 pub async fn accepts_an_empty_batch(h: Harness) {
     assert!(h.store.finish(Vec::new()).await.unwrap().is_empty());

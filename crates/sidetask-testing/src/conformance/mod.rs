@@ -68,7 +68,7 @@ macro_rules! __for_each_behaviour {
                 needs_a_known_worker hands_a_key_over_once hands_a_given_id_over_once uses_every_lender
                 is_healed_by_the_lease never_shares_a_job_with_a_claim;
             finish: writes_the_lifecycles_answer ends_cancelled_when_asked_to_stop refuses_who_is_not_the_holder
-                refuses_a_purged_job counts_a_report_once judges_each_report_for_itself accepts_an_empty_batch
+                refuses_a_purged_job counts_a_report_once judges_each_report_for_itself counts_what_comes_with_a_late_report accepts_an_empty_batch
                 bounds_the_errors fences_what_was_given_back retries_at_once_without_backoff
                 keeps_outputs_as_they_are counts_while_nobody_rescued;
             progress: keeps_the_last_report outlives_its_attempt refuses_who_is_not_the_holder refuses_the_rescued;
