@@ -145,6 +145,12 @@ pub const fn retry(state: State, attempt: u32, max_attempts: u32) -> Option<u32>
     }
 }
 
+/// Whether a job in `state` goes where it is to be deleted: one that runs stays, and any that has not ended where only
+/// those are meant that have.
+pub const fn delete(state: State, only_ended: bool) -> bool {
+    state.is_final() || (!only_ended && !matches!(state, State::Running))
+}
+
 /// Which state a job in `state` is in once it is to be due after `wait`, counted from now; `None` where it is not
 /// scheduled, and stays as it is. One that is held in its lane remains so. Whoever holds back a new job must not move the
 /// retry of one that was begun meanwhile.

@@ -268,9 +268,14 @@ pub enum Change {
     /// held remains so, and is due then once it is let in.
     Reschedule(Duration),
     /// Deletes them, with all that is kept of them, whatever state they are in, save those that run. Answers the state
-    /// that each was in; `running` says that it is still there. One that was held, or let in, leaves its lane. Those who
-    /// wait for one hear of it by an [`Event::Settled`](crate::Event::Settled).
-    Delete,
+    /// that each was in, by which [`lifecycle::delete`](crate::lifecycle::delete) tells whether it is still there. One
+    /// that was held, or let in, leaves its lane. Those who wait for one hear of it by an
+    /// [`Event::Settled`](crate::Event::Settled).
+    Delete {
+        /// Whether only those go that have ended: any other stays, as one does that was retried since somebody saw that
+        /// it had ended.
+        only_ended: bool,
+    },
     /// Gives them other arguments and then does what `Retry` does, both or none. Only where no attempt runs, and none
     /// began since the job was read with this [`fence`](JobRecord::fence): otherwise nothing changes, and the answer is
     /// `None` as for a job that is not there. One that is available stays so, due as before, with the new arguments.

@@ -168,7 +168,7 @@ impl Store for SqliteStore {
             Change::Cancel => "cancel jobs",
             Change::Retry => "retry jobs",
             Change::Reschedule(_) => "reschedule jobs",
-            Change::Delete => "delete jobs",
+            Change::Delete { .. } => "delete jobs",
             Change::Rewrite { .. } => "change a job's arguments",
         };
         self.writer.ask(action, true, move |unit| change::change(unit, &ids, &change)).await

@@ -243,7 +243,7 @@ impl Harness {
     }
 
     pub(crate) async fn delete(&self, id: JobId) -> Option<State> {
-        self.change(id, Change::Delete).await
+        self.change(id, Change::Delete { only_ended: false }).await
     }
 
     /// Gives a job other arguments, where its fence is still this one.

@@ -88,8 +88,11 @@ async fn purge(
     yes: bool,
     dry_run: bool,
 ) -> Result<(), Failure> {
-    let ids = ended(client, queue, state, older).await?;
-    let matched = ids.len();
+    let mut ended = Ended::new(client, queue, state, older);
+    let mut matched = 0;
+    while let Some(ids) = ended.page().await? {
+        matched += ids.len();
+    }
     if matched == 0 {
         return Err(Failure::new(
             Exit::NotFound,
@@ -104,11 +107,13 @@ async fn purge(
     if !confirmed(&format!("{found}. Delete them?"), yes)? {
         return Err(Failure::failed("nothing was deleted"));
     }
+    // The answer may have taken long: what was retried meanwhile is to stay.
     let mut deleted = 0;
-    if let Some(store) = client.store() {
-        for chunk in ids.chunks(Page::MOST) {
-            let answers = store.change(chunk.to_vec(), Change::Delete).await?;
-            deleted += answers.into_iter().flatten().filter(|state| *state != State::Running).count();
+    ended.again();
+    while let (Some(ids), Some(store)) = (ended.page().await?, client.store()) {
+        if !ids.is_empty() {
+            let answers = store.change(ids, Change::Delete { only_ended: true }).await?;
+            deleted += answers.into_iter().flatten().filter(|state| state.is_final()).count();
         }
     }
     let purged = Purged { matched, deleted, dry_run };
@@ -116,21 +121,34 @@ async fn purge(
     Ok(())
 }
 
-/// The jobs of a queue that ended in a state at least so long ago.
-async fn ended(client: &Client, queue: &str, state: State, older: Duration) -> Result<Vec<JobId>, Failure> {
-    // What ended so long ago was stored still longer ago.
-    let filter = Filter::all().queue(queue).state(state).condition(Condition::Older(older));
-    let before = client.clock().now().before(older);
-    let mut page = Page::first(Page::MOST);
-    let mut ids = Vec::new();
-    loop {
-        let listed = client.search(filter.clone(), page).await?;
-        let ended = listed.jobs.iter().filter(|job| job.finished_at.is_some_and(|at| at <= before));
-        ids.extend(ended.map(|job| job.id));
-        match listed.next {
-            Some(last) => page = page.after(last),
-            None => return Ok(ids),
-        }
+/// The jobs of a queue that ended in a state at least so long before now, a page at a time.
+struct Ended<'a> {
+    client: &'a Client,
+    filter: Filter,
+    before: Timestamp,
+    /// None after the last one.
+    page: Option<Page>,
+}
+
+impl<'a> Ended<'a> {
+    fn new(client: &'a Client, queue: &str, state: State, older: Duration) -> Self {
+        // What ended so long ago was stored still longer ago.
+        let filter = Filter::all().queue(queue).state(state).condition(Condition::Older(older));
+        let before = client.clock().now().before(older);
+        Self { client, filter, before, page: Some(Page::first(Page::MOST)) }
+    }
+
+    /// Begins with the first page again.
+    fn again(&mut self) {
+        self.page = Some(Page::first(Page::MOST));
+    }
+
+    async fn page(&mut self) -> Result<Option<Vec<JobId>>, Failure> {
+        let Some(page) = self.page else { return Ok(None) };
+        let listed = self.client.search(self.filter.clone(), page).await?;
+        self.page = listed.next.map(|last| page.after(last));
+        let ended = listed.jobs.iter().filter(|job| job.finished_at.is_some_and(|at| at <= self.before));
+        Ok(Some(ended.map(|job| job.id).collect()))
     }
 }
 

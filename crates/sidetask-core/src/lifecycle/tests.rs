@@ -39,6 +39,14 @@ fn each_outcome_leads_where_the_glossary_says() {
 }
 
 #[test]
+fn what_runs_is_never_deleted_and_what_has_not_ended_only_where_it_is_meant() {
+    for state in State::ALL {
+        assert_eq!(delete(state, false), state != State::Running, "{state}");
+        assert_eq!(delete(state, true), state.is_final(), "{state}");
+    }
+}
+
+#[test]
 fn only_what_is_scheduled_is_rescheduled() {
     #[rustfmt::skip]
     let table = [

@@ -40,8 +40,8 @@ pub(crate) async fn change(
             Change::Cancel => changed.cancel(job),
             Change::Retry => changed.retry(job, let_in.get(id).copied(), None),
             Change::Reschedule(wait) => changed.reschedule(job, *wait),
-            Change::Delete if before == State::Running => {}
-            Change::Delete => {
+            Change::Delete { only_ended } if !lifecycle::delete(before, *only_ended) => {}
+            Change::Delete { .. } => {
                 changed.deletion.add(job);
                 jobs.remove(id);
                 return Some(before);

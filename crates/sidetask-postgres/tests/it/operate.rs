@@ -291,6 +291,6 @@ async fn a_log_is_kept_with_its_job_in_a_report_of_many() {
     }
     assert_eq!(schema.number("SELECT count(*) FROM {s}.logs").await, 17);
     let ids: Vec<JobId> = claimed.iter().map(|claimed| claimed.token.job).collect();
-    assert_eq!(store.change(ids, Change::Delete).await.unwrap(), vec![Some(State::Completed); 50]);
+    assert_eq!(store.change(ids, Change::Delete { only_ended: true }).await.unwrap(), vec![Some(State::Completed); 50]);
     assert_eq!(schema.number("SELECT count(*) FROM {s}.logs").await, 0);
 }

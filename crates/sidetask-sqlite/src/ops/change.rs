@@ -16,7 +16,7 @@ pub(crate) fn change(unit: &mut Unit<'_>, ids: &[JobId], change: &Change) -> rus
                 Change::Cancel => cancel(unit, &job).map(Some),
                 Change::Retry => retry(unit, &job).map(Some),
                 Change::Reschedule(wait) => reschedule(unit, &job, *wait).map(Some),
-                Change::Delete => delete(unit, &job).map(Some),
+                Change::Delete { only_ended } => delete(unit, &job, *only_ended).map(Some),
                 Change::Rewrite { args, fence } => rewrite(unit, &job, args, *fence),
             }
         })
@@ -113,8 +113,8 @@ fn reschedule(unit: &mut Unit<'_>, job: &Row, wait: Duration) -> rusqlite::Resul
     Ok(state)
 }
 
-fn delete(unit: &mut Unit<'_>, job: &Row) -> rusqlite::Result<State> {
-    if job.state == State::Running {
+fn delete(unit: &mut Unit<'_>, job: &Row, only_ended: bool) -> rusqlite::Result<State> {
+    if !lifecycle::delete(job.state, only_ended) {
         return Ok(job.state);
     }
     unit.statement("DELETE FROM sidetask_jobs WHERE seq = ?1")?.execute(params![job.seq])?;

@@ -9,7 +9,9 @@ use super::lane::{LANE, assert_held, fill, run};
 use super::stats::counted;
 use super::within;
 use crate::Harness;
-use crate::harness::{HOUR, RETRY_IN, SECOND, done, failed, ids, keyed, laned, later, named, work};
+use crate::harness::{HOUR, RETRY_IN, SECOND, done, failed, ids, keyed, laned, later, named, picture, work};
+
+const ANY: Change = Change::Delete { only_ended: false };
 
 /// In whatever state a job is that does not run, it goes, and is read, listed and counted no more. The answer is what it was.
 pub async fn takes_it_in_every_state(h: Harness) {
@@ -39,6 +41,27 @@ pub async fn leaves_what_runs(h: Harness) {
     assert_eq!(h.finish(token, done()).await, Verdict::LeaseLost);
 }
 
+/// Where only those are meant that have ended, any other stays as it is, one that was retried since it ended included.
+pub async fn leaves_what_has_not_ended_where_told_so(h: Harness) {
+    let (mut asked, mut before) = (Vec::new(), Vec::new());
+    for state in State::ALL {
+        asked.push((state, h.job_in(state, work()).await));
+    }
+    let again = h.job_in(State::Discarded, work()).await;
+    assert_eq!(h.retry(again).await, Some(State::Available));
+    asked.push((State::Available, again));
+    for (_, id) in &asked {
+        before.push(picture(&h.job(*id).await));
+    }
+    let ids = asked.iter().map(|(_, id)| *id).collect();
+    let answers = h.store.change(ids, Change::Delete { only_ended: true }).await.unwrap();
+    assert_eq!(answers, asked.iter().map(|(state, _)| Some(*state)).collect::<Vec<_>>());
+    for ((state, id), before) in asked.into_iter().zip(before) {
+        let left = h.find(id).await.map(|job| picture(&job));
+        assert_eq!(left, (!state.is_final()).then_some(before), "{state}");
+    }
+}
+
 /// One answer a job, in order, each deleted once.
 pub async fn answers_in_order(h: Harness) {
     let running = h.job_in(State::Running, work()).await;
@@ -46,8 +69,8 @@ pub async fn answers_in_order(h: Harness) {
     let scheduled = h.add(later(HOUR)).await;
     let asked = vec![completed, h.new_id(), running, scheduled, completed];
     let expected = [Some(State::Completed), None, Some(State::Running), Some(State::Scheduled), None];
-    assert_eq!(h.store.change(asked, Change::Delete).await.unwrap(), expected);
-    assert!(h.store.change(Vec::new(), Change::Delete).await.unwrap().is_empty());
+    assert_eq!(h.store.change(asked, ANY).await.unwrap(), expected);
+    assert!(h.store.change(Vec::new(), ANY).await.unwrap().is_empty());
 }
 
 /// Its key and its id are free again, whether or not it had ended.
@@ -58,7 +81,7 @@ pub async fn frees_the_key_and_the_id(h: Harness) {
         if ended {
             h.store.change(vec![first, second], Change::Cancel).await.unwrap();
         }
-        h.store.change(vec![first, second], Change::Delete).await.unwrap();
+        h.store.change(vec![first, second], ANY).await.unwrap();
         let again = h.offer(keyed(&key)).await;
         assert!(!again.existed && again.id != first, "{again:?}");
         assert!(!h.offer(named(id)).await.existed);
@@ -72,7 +95,7 @@ pub async fn leaves_nothing_behind(h: Harness) {
     h.finish(retryable, failed()).await;
     let completed = h.job_in(State::Completed, work()).await;
     let gone = vec![retryable.job, completed, h.add(later(SECOND)).await, h.add(work()).await];
-    h.store.change(gone, Change::Delete).await.unwrap();
+    h.store.change(gone, ANY).await.unwrap();
     h.clock.advance(RETRY_IN);
     assert_eq!(h.store.promote(10).await.unwrap(), Promoted::default());
     let worker = h.worker().await;

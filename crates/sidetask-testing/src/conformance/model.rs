@@ -287,8 +287,10 @@ impl<'a> Run<'a> {
 
     async fn delete(&mut self) -> Expected {
         let Some(job) = self.any_job() else { return Expected::new() };
-        assert_eq!(self.h.delete(job.id).await, Some(job.state), "{}", self.at);
-        if job.state != State::Running {
+        let only_ended = self.random.bool();
+        let states = self.h.store.change(vec![job.id], Change::Delete { only_ended }).await.unwrap();
+        assert_eq!(states, [Some(job.state)], "{}", self.at);
+        if lifecycle::delete(job.state, only_ended) {
             self.jobs.remove(&job.id);
             self.lanes.forget(&job);
         }

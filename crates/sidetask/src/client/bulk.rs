@@ -64,6 +64,8 @@ impl Client {
         let store = self.0.backend.store("change jobs")?;
         let mut done = Changed::default();
         let Some(filter) = change.narrow(filter) else { return Ok(done) };
+        // Where only jobs that have ended are meant, one that was retried since it was listed is not.
+        let only_ended = filter.states.iter().all(|state| state.is_final());
         let (mut page, mut newest) = (Page::default(), None);
         while done.matched < most {
             page.limit = CHUNK.min(most - done.matched);
@@ -76,8 +78,8 @@ impl Client {
             done.matched += listed.jobs.len();
             let ids: Vec<JobId> = listed.jobs.iter().filter(|job| change.changes(job)).map(|job| job.id).collect();
             if !ids.is_empty() {
-                let states = store.change(ids, change.change()).await?;
-                done.changed += states.into_iter().flatten().filter(|state| change.is_done(*state)).count();
+                let states = store.change(ids, change.change(only_ended)).await?;
+                done.changed += states.into_iter().flatten().filter(|state| change.is_done(*state, only_ended)).count();
             }
             match listed.next {
                 Some(last) => page = page.after(last),
@@ -111,7 +113,8 @@ pub enum Bulk {
     Retry,
     /// What [`Client::reschedule`] does with no wait.
     RunNow,
-    /// What [`Client::delete`] does.
+    /// What [`Client::delete`] does. Where the filter asks for nothing but states in which jobs have ended, one that was
+    /// retried since it was listed stays.
     Delete,
 }
 
@@ -134,12 +137,12 @@ impl Bulk {
         (!narrowed.states.is_empty()).then_some(narrowed)
     }
 
-    const fn change(self) -> Change {
+    const fn change(self, only_ended: bool) -> Change {
         match self {
             Self::Cancel => Change::Cancel,
             Self::Retry => Change::Retry,
             Self::RunNow => Change::Reschedule(Duration::ZERO),
-            Self::Delete => Change::Delete,
+            Self::Delete => Change::Delete { only_ended },
         }
     }
 
@@ -149,7 +152,7 @@ impl Bulk {
             Self::Cancel => lifecycle::cancel(state) != Cancellation::TooLate,
             Self::Retry => lifecycle::retry(state, 0, 1).is_some(),
             Self::RunNow => lifecycle::reschedule(state, false, Duration::ZERO).is_some(),
-            Self::Delete => state != State::Running,
+            Self::Delete => lifecycle::delete(state, false),
         }
     }
 
@@ -159,11 +162,11 @@ impl Bulk {
     }
 
     /// Whether a job that is, or was before its deletion, in this state afterwards was changed.
-    const fn is_done(self, state: State) -> bool {
+    const fn is_done(self, state: State, only_ended: bool) -> bool {
         match self {
             Self::Cancel => matches!(state, State::Cancelled | State::Running),
             Self::Retry | Self::RunNow => matches!(state, State::Available | State::Scheduled),
-            Self::Delete => !matches!(state, State::Running),
+            Self::Delete => lifecycle::delete(state, only_ended),
         }
     }
 }

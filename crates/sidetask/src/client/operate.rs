@@ -23,7 +23,7 @@ impl Client {
     /// # Errors
     /// [`is_not_found`](Error::is_not_found); the store's own.
     pub async fn delete(&self, id: JobId) -> Result<State, Error> {
-        self.change(id, "delete a job", Change::Delete).await
+        self.change(id, "delete a job", Change::Delete { only_ended: false }).await
     }
 
     /// Gives a job other arguments and has it run again as [`retry`](Self::retry) does, both or none. `fence` is what was

@@ -15,7 +15,7 @@ impl Inner {
             Change::Cancel => self.cancel(id),
             Change::Retry => self.retry(id),
             Change::Reschedule(wait) => self.reschedule(id, *wait),
-            Change::Delete => self.delete(id),
+            Change::Delete { only_ended } => self.delete(id, *only_ended),
             Change::Rewrite { args, fence } => self.rewrite(id, args, *fence),
         }
     }
@@ -82,10 +82,10 @@ impl Inner {
         })
     }
 
-    fn delete(&mut self, id: JobId) -> Option<State> {
+    fn delete(&mut self, id: JobId, only_ended: bool) -> Option<State> {
         let job = &self.jobs.get(&id)?.job;
         let (state, lane) = (job.state, job.lane.clone());
-        if state == State::Running {
+        if !lifecycle::delete(state, only_ended) {
             return Some(state);
         }
         self.remove(id);

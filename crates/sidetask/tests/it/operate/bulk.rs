@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use sidetask::core::Change;
 use sidetask::{Bulk, Call, Changed, Filter, Job, State};
 
 use crate::faulty::{count, set};
@@ -9,6 +10,7 @@ over_stores! {
     the_newest_are_changed_first_up_to_a_bound,
     only_jobs_to_which_the_change_does_something_are_changed,
     jobs_that_are_stored_meanwhile_are_left_alone,
+    a_job_that_is_retried_before_it_is_deleted_stays,
 }
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -93,5 +95,29 @@ async fn jobs_that_are_stored_meanwhile_are_left_alone(kit: Kit) {
     assert_eq!((done.matched, done.changed), (1500, 1500));
     for job in [new, new_before_all] {
         assert_eq!(job.record().await.unwrap().state, State::Available);
+    }
+}
+
+async fn a_job_that_is_retried_before_it_is_deleted_stays(kit: Kit) {
+    for (text, stays) in [("state:cancelled", true), ("state:cancelled,scheduled", false)] {
+        let jobs = kit.client.enqueue_many((0..3).map(|n| Call::new("work", n))).await.unwrap();
+        for job in &jobs {
+            job.cancel().await.unwrap();
+        }
+        set(&kit.store.changes_wait, true);
+        let before = count(&kit.store.changes);
+        let deleting = tokio::spawn({
+            let client = kit.client.clone();
+            async move { client.change_all(&filter(text), Bulk::Delete, 10_000).await.unwrap() }
+        });
+        until("the deletion", async || count(&kit.store.changes) > before).await;
+        kit.store.inner.change(vec![jobs[1].id()], Change::Retry).await.unwrap();
+        set(&kit.store.changes_wait, false);
+        let done = soon(deleting).await.unwrap();
+        assert_eq!((done.matched, done.changed), (3, 3 - usize::from(stays)), "{text}");
+        let left = kit.client.job(jobs[1].id()).await.unwrap();
+        assert_eq!(left.map(|job| job.state), stays.then_some(State::Available), "{text}");
+        assert!(kit.client.job(jobs[0].id()).await.unwrap().is_none());
+        kit.client.change_all(&Filter::all(), Bulk::Delete, 10).await.unwrap();
     }
 }

@@ -74,7 +74,9 @@ impl Model {
         now: Timestamp,
     ) -> Result<(), Broken> {
         let due = match (self.jobs.get_mut(&id), change) {
-            (Some(job), Change::Delete) if job.state != State::Running => {
+            (Some(job), Change::Delete { only_ended })
+                if job.state.is_final() || (job.state != State::Running && !only_ended) =>
+            {
                 let state = job.state;
                 self.forget(id);
                 Some(state)
@@ -125,8 +127,8 @@ impl Job {
                     self.state = State::Available;
                 }
             }
-            // It runs.
-            Change::Delete => {}
+            // It runs, or has not ended.
+            Change::Delete { .. } => {}
             Change::Rewrite { fence, .. } if self.state == State::Running || self.fence() != *fence => return Ok(None),
             Change::Rewrite { args, .. } => {
                 self.plan = args.decode().map_err(|error| error.to_string())?;
