@@ -105,7 +105,7 @@ macro_rules! complete {
                      lane_width, id, state, priority, cancel_requested, named, queue, kind, key, lane, progress, errors,
                      args, output, trace
                  FROM done
-                 RETURNING id, queue, state, run_at, attempted_at, finished_at),
+                 RETURNING id, fence, queue, state, run_at, attempted_at, finished_at),
              ",
             $logged,
             "tally AS (
@@ -118,7 +118,7 @@ macro_rules! complete {
                      least(sum(greatest(0, finished_at::float8 - attempted_at)), 9e18)::bigint,
                      least(max(greatest(0, finished_at::float8 - attempted_at)), 9e18)::bigint
                  FROM kept GROUP BY queue)
-             SELECT is_laned, id, state
+             SELECT is_laned, id, state, fence
              FROM (SELECT EXISTS (SELECT FROM held WHERE lane IS NOT NULL) AS is_laned) AS all_of_them
              LEFT JOIN kept ON true"
         )
@@ -208,10 +208,10 @@ async fn complete(inner: &Inner, reports: &[Completed<'_>]) -> Result<Option<Vec
             return Ok(None);
         }
         if let Some(id) = row.try_get(1)? {
-            ended.insert(rows::job_id(id), rows::state(row.try_get(2)?));
+            ended.insert((rows::job_id(id), rows::fence(row.try_get(3)?)), rows::state(row.try_get(2)?));
         }
     }
-    let news = News { finished: ended.iter().map(|(id, state)| (*id, *state)).collect(), ..News::default() };
+    let news = News { finished: ended.iter().map(|((id, _), state)| (*id, *state)).collect(), ..News::default() };
     database.tell_others(&news);
     database.announcer.publish(news);
     // A job is ended once, however often it is reported: by the report that was sent of it.
@@ -219,7 +219,7 @@ async fn complete(inner: &Inner, reports: &[Completed<'_>]) -> Result<Option<Vec
         let token = report.token;
         let sent = sorted.get(&(rows::job_uuid(&token.job), token.fence));
         let is_sent = sent.is_some_and(|sent| std::ptr::eq(sent.token, token));
-        let state = if is_sent { ended.remove(&token.job) } else { None };
+        let state = if is_sent { ended.remove(&(token.job, token.fence)) } else { None };
         state.map_or(Verdict::LeaseLost, Verdict::Accepted)
     };
     Ok(Some(reports.iter().map(&mut verdict).collect()))
