@@ -3,15 +3,20 @@
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Row as Line, Table, Width, presets};
 use sidetask::State;
 
-use super::{Row, clean};
+use super::{Row, bytes, clean};
 
 /// What stands in one place of a table. Made of any text: hostile letters are spelled out.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,
+    /// All of it, where it is cut.
+    whole: Option<String>,
     tone: Tone,
     is_number: bool,
 }
+
+/// How many letters stand in one place at most. The table's library counts columns in 16 bits, and nobody reads that far.
+const MOST: usize = 1000;
 
 /// What a text is about, which gives it its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,12 +32,20 @@ pub(crate) enum Tone {
 
 impl Cell {
     pub(crate) fn new(text: impl AsRef<str>) -> Self {
-        Self { text: clean(text.as_ref()), tone: Tone::Plain, is_number: false }
+        let whole = clean(text.as_ref());
+        let (text, whole) = match whole.char_indices().nth(MOST) {
+            Some((end, _)) => {
+                let size = bytes(text.as_ref().len() as u64);
+                (format!("{}… ({size})", &whole[..end]), Some(whole))
+            }
+            None => (whole, None),
+        };
+        Self { text, whole, tone: Tone::Plain, is_number: false }
     }
 
     pub(crate) fn number(number: u64) -> Self {
         let tone = if number == 0 { Tone::Quiet } else { Tone::Plain };
-        Self { text: number.to_string(), tone, is_number: true }
+        Self { text: number.to_string(), whole: None, tone, is_number: true }
     }
 
     /// Text that may be missing.
@@ -55,6 +68,11 @@ impl Cell {
     pub(crate) fn tone(mut self, tone: Tone) -> Self {
         self.tone = tone;
         self
+    }
+
+    /// All of its text, where a table shows the beginning alone.
+    pub(crate) fn whole(&self) -> Option<&str> {
+        self.whole.as_deref()
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod change;
 mod enqueue;
+mod limits;
 mod list;
 mod place;
 mod queues;

@@ -56,9 +56,13 @@ fn timeline(job: &JobRecord, now: Timestamp) -> Vec<Moment> {
 
 impl Shown {
     fn text(&self, out: &Out) -> String {
-        let mut text = out.fields(self.fields());
+        let fields = self.fields();
+        let cut = fields.iter().filter_map(|(name, value)| Some((name, value.whole()?)));
+        let whole: String = cut.map(|(name, value)| format!("\nFull {name}\n{}", indented(value))).collect();
+        let mut text = out.fields(fields);
         text += "\nTimeline\n";
         text += &indented(&out.columns(&self.timeline));
+        text += &whole;
         for AttemptError { attempt, at, message, .. } in &self.job.errors {
             text += &format!("\nError of attempt {attempt}, {}\n{}", time(*at), lines(message));
         }
