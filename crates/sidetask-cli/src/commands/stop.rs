@@ -2,13 +2,15 @@
 
 use crate::exit::{Failure, Signal};
 
-/// Hears interrupts (Ctrl-C) and termination signals from when it was made on.
+/// Hears interrupts (Ctrl-C), termination signals and the terminal's end from when it was made on.
 #[derive(Debug)]
 pub(super) struct Stop {
     #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 impl Stop {
@@ -19,6 +21,10 @@ impl Stop {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt()).map_err(cannot)?,
             terminate: signal(SignalKind::terminate()).map_err(cannot)?,
+            hang_up: match ignores_hang_up() {
+                true => None,
+                false => Some(signal(SignalKind::hangup()).map_err(cannot)?),
+            },
         })
     }
 
@@ -30,10 +36,17 @@ impl Stop {
     /// Waits for the next signal. Cancel safe.
     #[cfg(unix)]
     pub(super) async fn asked(&mut self) -> Signal {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(hang_up) => hang_up.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             _ = self.interrupt.recv() => Signal::Interrupt,
             _ = self.terminate.recv() => Signal::Terminate,
+            _ = hung_up => Signal::Terminate,
         }
     }
 
@@ -45,4 +58,15 @@ impl Stop {
             Err(_) => std::future::pending().await,
         }
     }
+}
+
+/// Whether whoever started the program wants it to outlive its terminal, as `nohup` does: listening would undo that.
+/// Only Linux tells.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    const HANG_UP: u64 = 1;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & HANG_UP != 0)
 }

@@ -1,6 +1,8 @@
 //! What is longer, larger or more full than anybody thought of.
 
-use crate::place::Place;
+use rustix::process::Signal;
+
+use crate::place::{Place, sidetask};
 
 #[test]
 fn jobs_with_long_arguments_are_listed_cut_and_shown_whole() {
@@ -34,4 +36,34 @@ fn long_kinds_and_deep_arguments_are_shown_too_and_nothing_that_a_terminal_obeys
         assert!(shown.contains(&kind), "{shown}");
         assert!(place.done(&["jobs", "list"]).contains(&id));
     }
+}
+
+#[test]
+fn a_demonstration_whose_terminal_is_closed_leaves_nothing_behind() {
+    let place = Place::new();
+    let temporary = place.path("tmp");
+    std::fs::create_dir(&temporary).unwrap();
+    let mut command = place.program(sidetask(), &["dev"]);
+    command.env("TMPDIR", &temporary);
+    let mut dev = place.start(command);
+    dev.printed("http://");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 1);
+    dev.signal(Signal::HUP);
+    let ran = dev.ended();
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_demonstration_under_nohup_outlives_its_terminal() {
+    let place = Place::new();
+    let mut command = place.program("nohup", &[sidetask().to_str().unwrap(), "dev"]);
+    command.env("TMPDIR", place.path(""));
+    let mut dev = place.start(command);
+    dev.printed("http://");
+    dev.signal(Signal::HUP);
+    // Were the first one heard, this would be the second, which aborts.
+    dev.signal(Signal::TERM);
+    assert_eq!(dev.ended().code, Some(0));
 }
