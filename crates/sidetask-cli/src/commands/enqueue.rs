@@ -28,7 +28,8 @@ pub(super) async fn run(session: &Session, enqueue: Enqueue) -> Result<(), Failu
     let job = client.enqueue(call(session, enqueue, args)).await?;
     if !wait {
         let enqueued = Enqueued { id: job.id(), existed: job.existed() };
-        session.out.value(&enqueued, |_| format!("{}\n", enqueued.id))?;
+        let printed = session.out.value(&enqueued, |_| format!("{}\n", enqueued.id));
+        printed.map_err(|error| unprinted(enqueued.id, error))?;
         return Ok(client.close().await?);
     }
     if session.out.is_table() {
@@ -121,7 +122,8 @@ fn style(template: &str) -> ProgressStyle {
 /// Prints the output, or says why there is none.
 fn ended(session: &Session, job: &JobRecord) -> Result<(), Failure> {
     if !session.out.is_table() || job.state == State::Completed {
-        session.out.value(job, |_| clean(job.output.as_ref().map_or("null", Json::as_str)) + "\n")?;
+        let printed = session.out.value(job, |_| clean(job.output.as_ref().map_or("null", Json::as_str)) + "\n");
+        printed.map_err(|error| unprinted(job.id, error))?;
     }
     if job.state == State::Completed {
         return Ok(());
@@ -132,4 +134,12 @@ fn ended(session: &Session, job: &JobRecord) -> Result<(), Failure> {
         (_, None) => "no error was recorded",
     };
     Err(Failure::failed(format!("job {} was {}", job.id, job.state)).because(why))
+}
+
+/// Names the job, which is there although nothing of it could be printed: whoever enqueued it again would have it twice.
+fn unprinted(id: JobId, error: io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => error.into(),
+        _ => Failure::failed(format!("job {id} is stored, but standard output cannot be written to")).because(error),
+    }
 }

@@ -1,8 +1,11 @@
 //! What is longer, larger or more full than anybody thought of.
 
+use std::fs::File;
+use std::process::Stdio;
+
 use rustix::process::Signal;
 
-use crate::place::{Place, sidetask};
+use crate::place::{Place, Ran, sidetask};
 
 #[test]
 fn jobs_with_long_arguments_are_listed_cut_and_shown_whole() {
@@ -36,6 +39,18 @@ fn long_kinds_and_deep_arguments_are_shown_too_and_nothing_that_a_terminal_obeys
         assert!(shown.contains(&kind), "{shown}");
         assert!(place.done(&["jobs", "list"]).contains(&id));
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_job_whose_id_cannot_be_printed_is_named_in_the_error() {
+    let place = Place::new();
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = place.program(sidetask(), &["enqueue", "k"]);
+    let ran = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let ran = Ran { code: ran.status.code(), out: String::new(), err: String::from_utf8(ran.stderr).unwrap() };
+    let id = place.json(&["jobs", "list"])[0]["id"].as_str().unwrap().to_owned();
+    ran.ends(1, &format!("job {id} is stored"));
 }
 
 #[test]
