@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -19,6 +20,8 @@ pub(crate) use url::without_secrets;
 
 const NAME: &str = "sidetask.toml";
 const VARIABLE: &str = "SIDETASK_URL";
+/// How many bytes a settings file has at most. Some files have no end.
+const MOST: u64 = 1024 * 1024;
 
 /// What holds for this run.
 #[derive(Debug)]
@@ -98,8 +101,13 @@ fn find(named: Option<&Path>) -> Option<PathBuf> {
 
 fn read(path: &Path) -> Result<File, Failure> {
     let shown = path.display();
-    let text = fs::read_to_string(path)
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MOST + 1).read_to_string(&mut text))
         .map_err(|error| Failure::usage(format!("the settings file {shown} cannot be read")).because(error))?;
+    if text.len() as u64 > MOST {
+        return Err(Failure::usage(format!("the settings file {shown} is over {MOST} bytes: name another one")));
+    }
     // What stands in the line is not repeated: there may be a password in it.
     toml::from_str(&text).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

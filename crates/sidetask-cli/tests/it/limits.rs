@@ -54,6 +54,11 @@ fn a_job_whose_id_cannot_be_printed_is_named_in_the_error() {
 }
 
 #[test]
+fn a_settings_file_without_an_end_is_refused() {
+    Place::new().sidetask(&["--config", "/dev/zero", "jobs", "list"]).ends(2, "over 1048576 bytes");
+}
+
+#[test]
 fn a_demonstration_whose_terminal_is_closed_leaves_nothing_behind() {
     let place = Place::new();
     let temporary = place.path("tmp");
