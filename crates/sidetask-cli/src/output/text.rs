@@ -22,7 +22,7 @@ pub(crate) fn clean(text: &str) -> String {
 /// A time to the second.
 pub(crate) fn time(time: Timestamp) -> String {
     const SECOND: i64 = 1_000_000;
-    Timestamp::from_micros(time.as_micros().div_euclid(SECOND) * SECOND).to_string()
+    Timestamp::from_micros(time.as_micros().div_euclid(SECOND).saturating_mul(SECOND)).to_string()
 }
 
 /// A time as seen from `now`.

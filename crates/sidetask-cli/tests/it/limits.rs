@@ -65,7 +65,7 @@ fn a_demonstration_whose_terminal_is_closed_leaves_nothing_behind() {
     std::fs::create_dir(&temporary).unwrap();
     let mut command = place.program(sidetask(), &["dev"]);
     command.env("TMPDIR", &temporary);
-    let mut dev = place.start(command);
+    let mut dev = place.start(&mut command);
     dev.printed("http://");
     assert_eq!(std::fs::read_dir(&temporary).unwrap().count(), 1);
     dev.signal(Signal::HUP);
@@ -80,7 +80,7 @@ fn a_demonstration_under_nohup_outlives_its_terminal() {
     let place = Place::new();
     let mut command = place.program("nohup", &[sidetask().to_str().unwrap(), "dev"]);
     command.env("TMPDIR", place.path(""));
-    let mut dev = place.start(command);
+    let mut dev = place.start(&mut command);
     dev.printed("http://");
     dev.signal(Signal::HUP);
     // Were the first one heard, this would be the second, which aborts.
