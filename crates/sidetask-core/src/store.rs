@@ -276,14 +276,16 @@ pub enum Change {
         /// it had ended.
         only_ended: bool,
     },
-    /// Gives them other arguments and then does what `Retry` does, both or none. Only where no attempt runs, and none
-    /// began since the job was read with this [`fence`](JobRecord::fence): otherwise nothing changes, and the answer is
-    /// `None` as for a job that is not there. One that is available stays so, due as before, with the new arguments.
+    /// Gives them other arguments and then does what `Retry` does, both or none. Only where no attempt runs, none began
+    /// since the job was read with this [`fence`](JobRecord::fence), and its arguments are still those that were read:
+    /// otherwise nothing changes, and the answer is `None` as for a job that is not there. One that is available stays so, due as before, with the new arguments.
     Rewrite {
         /// The arguments.
         args: Json,
         /// The fence that it must still have.
         fence: u64,
+        /// The arguments that it must still have, as the same text: of two who read the same job, the second is told.
+        from: Json,
     },
 }
 

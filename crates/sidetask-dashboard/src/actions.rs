@@ -69,7 +69,7 @@ pub(crate) async fn edit(
     if !edit.is_current(&shown.job) {
         return Ok(conflict(&frame, &edit, &shown));
     }
-    match shared.client.rewrite(id, args, edit.fence).await {
+    match shared.client.rewrite(&shown.job, args).await {
         Ok(_) => Ok(Redirect::to(&frame.to(format!("jobs/{id}?{}", Flash::of(Did::Rewrite)))).into_response()),
         Err(error) if error.is_conflict() => {
             let shown = shared.job(id).await?.ok_or_else(|| Error::no_such_job(id))?;

@@ -246,9 +246,10 @@ impl Harness {
         self.change(id, Change::Delete { only_ended: false }).await
     }
 
-    /// Gives a job other arguments, where its fence is still this one.
+    /// Gives a job other arguments than it has, where its fence is still this one.
     pub(crate) async fn rewrite(&self, id: JobId, args: &str, fence: u64) -> Option<State> {
-        self.change(id, Change::Rewrite { args: Json::from_stored(args), fence }).await
+        let from = self.job(id).await.args;
+        self.change(id, Change::Rewrite { args: Json::from_stored(args), fence, from }).await
     }
 
     async fn change(&self, id: JobId, change: Change) -> Option<State> {

@@ -1,6 +1,6 @@
 //! What people do to jobs by hand.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use sidetask_core::lifecycle::{self, Cancellation};
@@ -24,9 +24,10 @@ pub(crate) async fn change(
 ) -> Result<(Vec<Option<State>>, News), Fault> {
     let mut jobs = lock(work, ids).await?;
     let now = work.time().await?;
-    if let Change::Rewrite { args, fence } = change {
+    if let Change::Rewrite { args, fence, from } = change {
         check(args)?;
-        jobs.retain(|_, job| job.fence == *fence && job.standing.state != State::Running);
+        let same = with_args(work, ids, from).await?;
+        jobs.retain(|id, job| job.fence == *fence && job.standing.state != State::Running && same.contains(id));
     }
     let let_in = match change {
         Change::Retry | Change::Rewrite { .. } => enter_again(work, ids, &jobs).await?,
@@ -46,7 +47,15 @@ pub(crate) async fn change(
                 jobs.remove(id);
                 return Some(before);
             }
-            Change::Rewrite { args, .. } => changed.rewrite(job, let_in.get(id).copied(), args),
+            Change::Rewrite { args, from, .. } => {
+                changed.rewrite(job, let_in.get(id).copied(), args);
+                let state = job.standing.state;
+                if args != from {
+                    // Whoever is named again has others by then.
+                    jobs.remove(id);
+                }
+                return Some(state);
+            }
         }
         // Whoever is named twice is changed once more, as it is by then.
         Some(job.standing.state)
@@ -85,6 +94,23 @@ static LOCK: Statement = Statement {
     ),
     types: &[Type::UUID_ARRAY],
 };
+
+static WITH_ARGS: Statement = Statement {
+    text: "SELECT id FROM {s}.jobs WHERE id = ANY($1) AND args = $2
+           UNION ALL SELECT id FROM {s}.history WHERE id = ANY($1) AND args = $2",
+    types: &[Type::UUID_ARRAY, Type::TEXT],
+};
+
+/// Those of the jobs that have these arguments, to the letter. They are locked, so that they keep them.
+async fn with_args(work: &Work<'_>, ids: &[JobId], args: &Json) -> Result<HashSet<JobId>, Fault> {
+    if args.as_str().contains('\0') {
+        // No stored text has one, nor may a statement.
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(rows::job_uuid).collect();
+    let rows = work.query(&WITH_ARGS, &[&ids, &args.as_str()]).await?;
+    rows.iter().map(|row| Ok(rows::job_id(row.try_get(0)?))).collect()
+}
 
 /// Locks jobs, wherever they are. One that moves from one table to the other meanwhile is in neither: it is looked for
 /// again, by a statement that sees where it went.

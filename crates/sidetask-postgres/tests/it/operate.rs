@@ -266,7 +266,7 @@ async fn arguments_that_cannot_be_stored_change_nothing() {
     let schema = Schema::new();
     let store = schema.open().await;
     let id = enqueue(&store, vec![work()]).await[0];
-    let change = Change::Rewrite { args: Json::from_stored("\"a\0b\""), fence: 0 };
+    let change = Change::Rewrite { args: Json::from_stored("\"a\0b\""), fence: 0, from: work().args };
     let error = store.change(vec![id], change).await.unwrap_err();
     assert!(error.is_storage() && error.to_string().contains("NUL"), "{error}");
     assert_eq!(store.jobs(vec![id]).await.unwrap()[0].as_ref().unwrap().args, work().args);

@@ -17,7 +17,7 @@ pub(crate) fn change(unit: &mut Unit<'_>, ids: &[JobId], change: &Change) -> rus
                 Change::Retry => retry(unit, &job).map(Some),
                 Change::Reschedule(wait) => reschedule(unit, &job, *wait).map(Some),
                 Change::Delete { only_ended } => delete(unit, &job, *only_ended).map(Some),
-                Change::Rewrite { args, fence } => rewrite(unit, &job, args, *fence),
+                Change::Rewrite { args, fence, from } => rewrite(unit, &job, args, *fence, from),
             }
         })
         .collect()
@@ -128,11 +128,16 @@ fn delete(unit: &mut Unit<'_>, job: &Row, only_ended: bool) -> rusqlite::Result<
     Ok(job.state)
 }
 
-fn rewrite(unit: &mut Unit<'_>, job: &Row, args: &Json, fence: u64) -> rusqlite::Result<Option<State>> {
+fn rewrite(unit: &mut Unit<'_>, job: &Row, args: &Json, fence: u64, from: &Json) -> rusqlite::Result<Option<State>> {
     if job.state == State::Running || job.fence != fence {
         return Ok(None);
     }
-    unit.statement("UPDATE sidetask_jobs SET args = ?2 WHERE seq = ?1")?.execute(params![job.seq, args.as_str()])?;
+    let rewritten = unit
+        .statement("UPDATE sidetask_jobs SET args = ?2 WHERE seq = ?1 AND args = ?3")?
+        .execute(params![job.seq, args.as_str(), from.as_str()])?;
+    if rewritten == 0 {
+        return Ok(None);
+    }
     if job.state == State::Available {
         by_hand(unit, job.id, Some(job.state));
     }

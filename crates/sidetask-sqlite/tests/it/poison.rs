@@ -109,7 +109,7 @@ async fn a_damaged_row_stalls_no_other() {
         store.operate().oldest_due().await.unwrap();
         let one_by_one = Filter::all().state(State::Available).state(State::Retryable);
         store.list(one_by_one, Page::first(1).examine(1)).await.unwrap();
-        let rewrite = Change::Rewrite { args: Json::from_stored("1"), fence: 1 };
+        let rewrite = Change::Rewrite { args: Json::from_stored("1"), fence: 1, from: Json::from_stored("1") };
         store.change(ids.iter().map(|job| job.id).collect(), rewrite).await.unwrap();
         store.promote(10).await.unwrap();
         store.rescue(10).await.unwrap();

@@ -85,7 +85,7 @@ macro_rules! __for_each_behaviour {
             delete: takes_it_in_every_state leaves_what_runs answers_in_order frees_the_key_and_the_id leaves_nothing_behind
                 leaves_what_has_not_ended_where_told_so makes_room_in_its_lane of_a_held_job_frees_no_place tells_those_who_wait;
             rewrite: runs_it_again_with_other_arguments leaves_what_is_available_in_its_place refuses_what_ran_since
-                allows_one_more_attempt keeps_to_its_lane answers_in_order;
+                refuses_who_read_other_arguments allows_one_more_attempt keeps_to_its_lane answers_in_order;
             lane: lets_in_as_many_as_its_width holds_the_rest_in_order counts_jobs_of_one_batch spans_queues_and_kinds
                 keeps_lanes_apart lets_nobody_overtake lets_in_when_one_completes lets_in_when_one_is_cancelled
                 lets_in_when_one_is_discarded lets_in_when_one_is_rescued_for_good lets_in_when_a_worker_leaves

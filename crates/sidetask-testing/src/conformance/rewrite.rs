@@ -97,10 +97,34 @@ pub async fn keeps_to_its_lane(h: Harness) {
 pub async fn answers_in_order(h: Harness) {
     let running = h.job_in(State::Running, work()).await;
     let (first, second) = (h.add(work()).await, h.add(work()).await);
-    let change = Change::Rewrite { args: Json::from_stored(OTHER), fence: 0 };
-    let states = h.store.change(vec![second, h.new_id(), running, first], change).await.unwrap();
-    assert_eq!(states, [Some(State::Available), None, None, Some(State::Available)]);
+    let change = Change::Rewrite { args: Json::from_stored(OTHER), fence: 0, from: h.job(first).await.args };
+    let states = h.store.change(vec![second, h.new_id(), running, first, second], change).await.unwrap();
+    assert_eq!(states, [Some(State::Available), None, None, Some(State::Available), None]);
     for (id, args) in [(first, OTHER), (second, OTHER), (running, "{}")] {
         assert_eq!(h.job(id).await.args.as_str(), args);
+    }
+}
+
+/// Of two who read the same job the second is refused, in whatever state it was: nobody ran it between them, and so its
+/// fence is the same.
+pub async fn refuses_who_read_other_arguments(h: Harness) {
+    for state in State::ALL.into_iter().filter(|state| *state != State::Running) {
+        let id = h.job_in(state, work()).await;
+        let read = h.job(id).await;
+        let rewrite = |args: &str, from: &str| {
+            let (args, from) = (Json::from_stored(args), Json::from_stored(from));
+            h.store.change(vec![id], Change::Rewrite { args, fence: read.fence, from })
+        };
+        let spaced = format!(" {}", read.args.as_str());
+        for from in [&*spaced, "", "\0", OTHER] {
+            assert_eq!(rewrite(OTHER, from).await.unwrap(), [None], "{state}: {from}");
+        }
+        assert_eq!(picture(&h.job(id).await), picture(&read), "{state}");
+        assert_eq!(rewrite(OTHER, read.args.as_str()).await.unwrap(), [Some(State::Available)], "{state}");
+        let first = h.job(id).await;
+        assert_eq!(rewrite("2", read.args.as_str()).await.unwrap(), [None], "{state}");
+        assert_eq!(picture(&h.job(id).await), picture(&first), "{state}");
+        assert_eq!(rewrite("2", OTHER).await.unwrap(), [Some(State::Available)], "{state}");
+        assert_eq!(h.job(id).await.args.as_str(), "2");
     }
 }

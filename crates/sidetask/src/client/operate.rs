@@ -1,7 +1,8 @@
 //! What people who run jobs ask and do: the CLI and the dashboard are made of this.
 
 use sidetask_core::{
-    Activity, AttemptLog, Change, Error, Filter, JobId, Json, Listed, Page, Schema, State, Timestamp, WorkerRecord,
+    Activity, AttemptLog, Change, Error, Filter, JobId, JobRecord, Json, Listed, Page, Schema, State, Timestamp,
+    WorkerRecord,
 };
 
 use super::{Client, DISCOVERED};
@@ -26,16 +27,16 @@ impl Client {
         self.change(id, "delete a job", Change::Delete { only_ended: false }).await
     }
 
-    /// Gives a job other arguments and has it run again as [`retry`](Self::retry) does, both or none. `fence` is what was
-    /// read with the job ([`JobRecord::fence`](crate::JobRecord::fence)).
+    /// Gives a job other arguments and has it run again as [`retry`](Self::retry) does, both or none, where it is still as
+    /// it was read: no attempt has begun since, and nobody has given it other arguments.
     ///
     /// # Errors
-    /// [`is_not_found`](Error::is_not_found); [`is_conflict`](Error::is_conflict) where it runs, or was run since it was read;
+    /// [`is_not_found`](Error::is_not_found); [`is_conflict`](Error::is_conflict) where it runs, or was run or
+    /// given other arguments since it was read;
     /// [`is_too_large`](Error::is_too_large); [`is_decode`](Error::is_decode) where the arguments are not JSON, and where this
     /// program has the job's function and they are not of its shape. Nothing has changed then. The store's own.
-    pub async fn rewrite(&self, id: JobId, args: Json, fence: u64) -> Result<State, Error> {
+    pub async fn rewrite(&self, job: &JobRecord, args: Json) -> Result<State, Error> {
         let store = self.0.backend.store("change a job's arguments")?;
-        let job = self.job(id).await?.ok_or_else(|| Error::no_such_job(id))?;
         let limit = self.0.max_args_bytes;
         if args.size() > limit {
             return Err(Error::too_large(&format!("the arguments of `{}`", job.kind), args.size(), limit));
@@ -44,11 +45,13 @@ impl Client {
         if let Some(known) = DISCOVERED.find(&job.kind) {
             known.check(&args)?;
         }
-        match store.change(vec![id], Change::Rewrite { args, fence }).await?.pop().flatten() {
+        let id = job.id;
+        let change = Change::Rewrite { args, fence: job.fence, from: job.args.clone() };
+        match store.change(vec![id], change).await?.pop().flatten() {
             Some(state) => Ok(state),
             None if self.job(id).await?.is_none() => Err(Error::no_such_job(id)),
             None => Err(Error::conflict(format!(
-                "job {id} runs, or was run since it was read: read it again, and decide anew"
+                "job {id} runs, or was run or given other arguments since it was read: read it again, and decide anew"
             ))),
         }
     }

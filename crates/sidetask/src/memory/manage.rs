@@ -16,7 +16,7 @@ impl Inner {
             Change::Retry => self.retry(id),
             Change::Reschedule(wait) => self.reschedule(id, *wait),
             Change::Delete { only_ended } => self.delete(id, *only_ended),
-            Change::Rewrite { args, fence } => self.rewrite(id, args, *fence),
+            Change::Rewrite { args, fence, from } => self.rewrite(id, args, *fence, from),
         }
     }
 
@@ -97,9 +97,9 @@ impl Inner {
         Some(state)
     }
 
-    fn rewrite(&mut self, id: JobId, args: &Json, fence: u64) -> Option<State> {
+    fn rewrite(&mut self, id: JobId, args: &Json, fence: u64, from: &Json) -> Option<State> {
         let stored = self.jobs.get_mut(&id)?;
-        if stored.job.state == State::Running || stored.job.fence != fence {
+        if stored.job.state == State::Running || stored.job.fence != fence || stored.job.args != *from {
             return None;
         }
         stored.job.args = args.clone();

@@ -28,8 +28,9 @@ async fn a_job_that_changed_meanwhile_keeps_its_arguments_and_the_page_what_was_
     visit.browser.click(OPEN).await?;
     visit.browser.fill("#args", r#"{"to": "grace"}"#).await?;
     let args = sidetask::Json::from_stored(r#"{"to":"linus"}"#);
-    let fence = visit.record(id).await?.context("the job is gone")?.fence;
-    visit.site.store.change(vec![id], Change::Rewrite { args, fence }).await?;
+    let read = visit.record(id).await?.context("the job is gone")?;
+    let change = Change::Rewrite { args, fence: read.fence, from: read.args };
+    visit.site.store.change(vec![id], change).await?;
 
     visit.browser.click(STORE).await?;
     visit.browser.reads("This job was changed meanwhile").await?;

@@ -126,7 +126,7 @@ impl Run {
         self.world.clock.sleep(Duration::from_millis(self.random.u64(0..2_000))).await;
         let plan = self.new_plan();
         if let Ok(args) = Json::encode(&plan) {
-            let _ = self.people.rewrite(id, args, job.fence).await;
+            let _ = self.people.rewrite(&job, args).await;
         }
     }
 

@@ -28,7 +28,7 @@ pub(super) async fn run(
             format!("job {id} is {} and its fence {}: look at it again, and decide anew", job.state, job.fence),
         ));
     }
-    let state = if dry_run { job.state } else { client.rewrite(id, args, job.fence).await? };
+    let state = if dry_run { job.state } else { client.rewrite(&job, args).await? };
     let rewritten = Rewritten { id, state, dry_run };
     session.out.value(&rewritten, |_| format!("{id} {}{state}\n", if dry_run { "stays " } else { "" }))?;
     Ok(client.close().await?)

@@ -157,7 +157,7 @@ async fn a_user_who_may_only_read_and_write_rows_does_all_but_migrate() {
     assert_eq!(operate.schema().await.unwrap(), owner.operate().schema().await.unwrap());
     operate.migrate().await.unwrap();
     let id = claimed.token.job;
-    let rewrite = Change::Rewrite { args: Json::from_stored("[]"), fence: claimed.token.fence };
+    let rewrite = Change::Rewrite { args: Json::from_stored("[]"), fence: claimed.token.fence, from: claimed.args };
     store.change(vec![id], rewrite).await.unwrap();
     assert_ne!(store.change(vec![id], Change::Delete { only_ended: false }).await.unwrap(), [None]);
     assert!(store.list(Filter::all(), Page::default()).await.unwrap().jobs.is_empty());

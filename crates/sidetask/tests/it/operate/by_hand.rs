@@ -8,6 +8,7 @@ over_stores! {
     a_job_gets_other_arguments_and_runs_with_them,
     arguments_that_cannot_be_used_are_refused,
     a_job_that_was_run_meanwhile_keeps_its_arguments,
+    of_two_who_read_the_same_job_the_second_changes_nothing,
     what_is_deleted_is_gone_unless_it_runs,
 }
 
@@ -22,12 +23,13 @@ fn json(text: &str) -> Json {
 
 async fn a_job_gets_other_arguments_and_runs_with_them(kit: Kit) {
     let job = kit.client.enqueue(Call::new("double", 1).returns::<u64>()).await.unwrap();
-    assert_eq!(kit.client.rewrite(job.id(), json("2"), 0).await.unwrap(), State::Available);
+    let read = job.record().await.unwrap();
+    assert_eq!(kit.client.rewrite(&read, json("2")).await.unwrap(), State::Available);
     let worker = kit.worker().register("double", |n: u64| async move { 2 * n }).start().await.unwrap();
     assert_eq!(soon(job.output()).await.unwrap(), 4);
 
-    let fence = job.record().await.unwrap().fence;
-    let state = kit.client.rewrite(job.id(), json(" 21\n"), fence).await.unwrap();
+    let read = job.record().await.unwrap();
+    let state = kit.client.rewrite(&read, json(" 21\n")).await.unwrap();
     assert!(!state.is_final(), "{state}");
     let is_done = async || job.try_output().await.is_ok_and(|output| output == 42);
     kit.pass_until(Duration::from_millis(100), "the second run", is_done).await;
@@ -39,16 +41,16 @@ async fn arguments_that_cannot_be_used_are_refused(kit: Kit) {
     let job = kit.client.enqueue(shorten::call("abc".to_owned(), 2)).await.unwrap();
     let before = job.record().await.unwrap();
     let client = Client::builder(kit.store.clone()).max_args_bytes(100).build();
-    let rewrite = |text: &str| client.rewrite(job.id(), json(text), 0);
+    let rewrite = |text: &str| client.rewrite(&before, json(text));
     let large = format!("[\"{}\",1]", "x".repeat(100));
     assert!(rewrite(&large).await.unwrap_err().is_too_large());
     assert!(rewrite("[\"abc\",").await.unwrap_err().is_decode());
     let error = rewrite("{\"text\": 1}").await.unwrap_err();
     assert!(error.is_decode() && error.to_string().contains("operate.shorten"), "{error}");
     let after = job.record().await.unwrap();
-    assert_eq!((after.state, after.args), (before.state, before.args));
-    let id = client.new_job_id();
-    assert!(client.rewrite(id, json("1"), 0).await.unwrap_err().is_not_found());
+    assert_eq!((after.state, after.args), (before.state, before.args.clone()));
+    client.delete(job.id()).await.unwrap();
+    assert!(client.rewrite(&before, json("[\"abc\",1]")).await.unwrap_err().is_not_found());
 }
 
 async fn a_job_that_was_run_meanwhile_keeps_its_arguments(kit: Kit) {
@@ -66,14 +68,22 @@ async fn a_job_that_was_run_meanwhile_keeps_its_arguments(kit: Kit) {
     let worker = kit.worker().register("pass", pass).start().await.unwrap();
     gate.until_came(1).await;
     let running = job.record().await.unwrap();
-    for fence in [read.fence, running.fence] {
-        assert!(kit.client.rewrite(job.id(), json("2"), fence).await.unwrap_err().is_conflict());
+    for read in [&read, &running] {
+        assert!(kit.client.rewrite(read, json("2")).await.unwrap_err().is_conflict());
     }
     gate.open(1);
     assert_eq!(soon(job.output()).await.unwrap(), 1);
-    assert!(kit.client.rewrite(job.id(), json("2"), read.fence).await.unwrap_err().is_conflict());
+    assert!(kit.client.rewrite(&read, json("2")).await.unwrap_err().is_conflict());
     assert_eq!(job.record().await.unwrap().args.as_str(), "1");
     worker.shutdown(Duration::ZERO).await;
+}
+
+async fn of_two_who_read_the_same_job_the_second_changes_nothing(kit: Kit) {
+    let job = kit.client.enqueue(Call::new("double", 1).returns::<u64>()).await.unwrap();
+    let read = job.record().await.unwrap();
+    assert_eq!(kit.client.rewrite(&read, json("2")).await.unwrap(), State::Available);
+    assert!(kit.client.rewrite(&read, json("3")).await.unwrap_err().is_conflict());
+    assert_eq!(job.record().await.unwrap().args.as_str(), "2");
 }
 
 async fn what_is_deleted_is_gone_unless_it_runs(kit: Kit) {

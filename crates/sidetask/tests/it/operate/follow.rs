@@ -117,7 +117,7 @@ async fn what_another_process_does_is_followed() {
 
     let job = there.client.enqueue(Call::new("work", 1)).await.unwrap();
     record.until(&here, job.id(), Step::Enqueued).await;
-    there.client.rewrite(job.id(), Json::from_stored("2"), 0).await.unwrap();
+    there.client.rewrite(&job.record().await.unwrap(), Json::from_stored("2")).await.unwrap();
     record.until(&here, job.id(), Step::ByHand).await;
     there.client.delete(job.id()).await.unwrap();
     record.until(&here, job.id(), Step::Deleted).await;

@@ -129,7 +129,11 @@ impl Job {
             }
             // It runs, or has not ended.
             Change::Delete { .. } => {}
-            Change::Rewrite { fence, .. } if self.state == State::Running || self.fence() != *fence => return Ok(None),
+            Change::Rewrite { fence, from, .. }
+                if self.state == State::Running || self.fence() != *fence || from.decode().ok() != Some(self.plan) =>
+            {
+                return Ok(None);
+            }
             Change::Rewrite { args, .. } => {
                 self.plan = args.decode().map_err(|error| error.to_string())?;
                 self.retry(now);
