@@ -65,8 +65,9 @@ static LIST: Statement = Statement {
 /// The most jobs that one statement looks at: some milliseconds of work.
 const CHUNK: usize = 20_000;
 
-/// The most jobs that are read in one go to be judged here.
-const BATCH: usize = 500;
+/// The most jobs that are read in one go to be judged here: each may have arguments and an output of a MiB, and all of a
+/// batch are in memory at once.
+const BATCH: usize = 100;
 
 pub(crate) async fn list(database: &Database, filter: &Filter, page: Page) -> Result<Listed, Fault> {
     // PostgreSQL takes no NUL in text, and so no job has one.
