@@ -16,7 +16,7 @@ async fn arguments_are_changed_and_the_job_runs_again() -> Result<()> {
     visit.browser.fill("#args", r#"{"to": "grace"}"#).await?;
     visit.browser.click(STORE).await?;
     visit.browser.reads("The job has its new arguments").await?;
-    assert_eq!(visit.args(id).await?, r#"{"to": "grace"}"#);
+    assert_eq!(visit.args(id).await?, r#"{"to":"grace"}"#);
     assert_eq!(visit.state(id).await?, Some(State::Available));
     visit.end().await
 }
@@ -41,7 +41,7 @@ async fn a_job_that_changed_meanwhile_keeps_its_arguments_and_the_page_what_was_
     visit.browser.complaints().await?;
     visit.browser.click(STORE).await?;
     visit.browser.reads("The job has its new arguments").await?;
-    assert_eq!(visit.args(id).await?, r#"{"to": "grace"}"#);
+    assert_eq!(visit.args(id).await?, r#"{"to":"grace"}"#);
     visit.end().await
 }
 
