@@ -56,9 +56,10 @@ impl Count {
 
     /// All of these together.
     pub(crate) fn sum(counts: impl IntoIterator<Item = Self>) -> Self {
-        counts
-            .into_iter()
-            .fold(Self::NONE, |sum, one| Self { count: sum.count + one.count, is_exact: sum.is_exact && one.is_exact })
+        counts.into_iter().fold(Self::NONE, |sum, one| Self {
+            count: sum.count.saturating_add(one.count),
+            is_exact: sum.is_exact && one.is_exact,
+        })
     }
 
     /// The same where so many were seen elsewhere.
