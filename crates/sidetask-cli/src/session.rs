@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use sidetask::{Client, Registry};
+use sidetask::{Client, Registry, Schema};
 
 use crate::exit::Failure;
 use crate::output::Out;
@@ -53,9 +53,51 @@ impl Session {
         }
         match opening {
             Opening::ToWork | Opening::OrCreate => Ok(sidetask::connect(url).await?),
-            Opening::Existing => Ok(sidetask::connect(unchanged(url)).await?),
+            Opening::Existing => {
+                check_form(url).await?;
+                Ok(sidetask::connect(unchanged(url)).await?)
+            }
         }
     }
+
+    /// In what form the store's jobs are stored, which is left as it is.
+    pub(crate) async fn schema(&self) -> Result<Schema, Failure> {
+        if let Some(schema) = form(self.settings.url()?).await? {
+            return Ok(schema);
+        }
+        let client = self.open(Opening::Existing).await?;
+        let schema = client.schema().await?;
+        client.close().await?;
+        Ok(schema)
+    }
+}
+
+/// Refuses a file of an older form: opening it would change it, and programs of before could not open it any more.
+async fn check_form(url: &str) -> Result<(), Failure> {
+    let Some(schema) = form(url).await? else { return Ok(()) };
+    let newest = schema.migrations.last().map_or(schema.version, |migration| migration.number);
+    if schema.version >= newest {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "the database has version {} of its form, and this program writes {newest}: bring it there with `migrate up`, after \
+         which programs of before cannot open it any more",
+        schema.version
+    )))
+}
+
+/// The form of the file that a URL names, without changing it; `None` where it names no file that is there.
+#[cfg(feature = "sqlite")]
+async fn form(url: &str) -> Result<Option<Schema>, Failure> {
+    match file(url).filter(|file| file.exists()) {
+        Some(_) => Ok(Some(sidetask::sqlite::SqliteOptions::from_url(url)?.schema().await?)),
+        None => Ok(None),
+    }
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn form(_: &str) -> Result<Option<Schema>, Failure> {
+    Ok(None)
 }
 
 /// A URL that has what it leads to left in the form that it has, where nothing else was said.

@@ -1,9 +1,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sidetask_core::{Clock, Error, SystemClock};
+use sidetask_core::{Clock, Error, Schema, SystemClock};
 
-use crate::SqliteStore;
+use crate::store::off_the_runtime;
+use crate::{SqliteStore, schema};
 
 /// How to open a [`SqliteStore`].
 ///
@@ -93,6 +94,16 @@ impl SqliteOptions {
     /// The path.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Reads in what form the file is, and leaves it as it is: version 0 where there is nothing of ours in it.
+    ///
+    /// # Errors
+    /// [`is_unusable`](Error::is_unusable): not a database, or one of another program. [`is_storage`](Error::is_storage): the
+    /// file is not there, or cannot be read.
+    pub async fn schema(&self) -> Result<Schema, Error> {
+        let (path, shared) = (self.path.clone(), self.shared);
+        off_the_runtime("read the schema's version", move || schema::look(&path, shared)).await?
     }
 
     /// Opens the store: creates the file or migrates it as needed, and starts its threads.

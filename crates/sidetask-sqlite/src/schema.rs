@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use sidetask_core::{Error, Migration, Schema};
 
+use crate::connection;
 use crate::error::explain;
 
 /// Names and SQL, numbered from 1. A migration that was released is never changed.
@@ -55,10 +56,22 @@ pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Schema> {
         name: (*name).to_owned(),
         sql: (*sql).to_owned(),
     };
+    let version = if is_ours(conn)? { version(conn)? } else { 0 };
     Ok(Schema {
-        version: u32::try_from(version(conn)?).unwrap_or(u32::MAX),
+        version: u32::try_from(version).unwrap_or(u32::MAX),
         migrations: (1..).zip(MIGRATIONS).map(migration).collect(),
     })
+}
+
+/// What a file has, which is left as it is, and what this crate writes.
+pub(crate) fn look(path: &Path, shared: bool) -> Result<Schema, Error> {
+    let cannot = |error| explain(&format!("read {}", path.display()), error);
+    let conn = connection::reader(path).map_err(cannot)?;
+    let foreign = if is_ours(&conn).map_err(cannot)? { Vec::new() } else { tables(&conn).map_err(cannot)? };
+    match foreign.is_empty() || shared {
+        true => read(&conn).map_err(cannot),
+        false => Err(belongs_to_another(path, &foreign)),
+    }
 }
 
 /// The id of the store that a connection leads to; `None` where it leads to none.

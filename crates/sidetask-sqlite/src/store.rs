@@ -104,7 +104,10 @@ impl fmt::Debug for SqliteStore {
 }
 
 /// Runs what blocks on a thread of its own, so that it works on every executor and holds up none.
-async fn off_the_runtime<R: Send + 'static>(action: &str, f: impl FnOnce() -> R + Send + 'static) -> Result<R, Error> {
+pub(crate) async fn off_the_runtime<R: Send + 'static>(
+    action: &str,
+    f: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, Error> {
     let (reply, answer) = oneshot::channel();
     let thread = std::thread::Builder::new().name("sidetask-open".into());
     let spawned = thread.spawn(move || {

@@ -1,7 +1,7 @@
 //! The form in which jobs are stored.
 
 use serde::Serialize;
-use sidetask::{Client, Migration, Schema};
+use sidetask::{Migration, Schema};
 
 use crate::args::Migrate;
 use crate::exit::{Exit, Failure};
@@ -23,22 +23,23 @@ struct Sql {
 }
 
 pub(super) async fn run(session: &Session, migrate: Migrate) -> Result<(), Failure> {
-    let opening = if let Migrate::Up = migrate { Opening::OrCreate } else { Opening::Existing };
-    let client = session.open(opening).await?;
     match migrate {
-        Migrate::Up => {
-            client.migrate().await?;
-            session.out.rows(&steps(&client.schema().await?))?;
-        }
-        Migrate::Status => status(session, &client).await?,
-        Migrate::Sql { all } => sql(session, client.schema().await?, all)?,
+        Migrate::Up => up(session).await,
+        Migrate::Status => status(session, &session.schema().await?),
+        Migrate::Sql { all } => sql(session, session.schema().await?, all),
     }
+}
+
+async fn up(session: &Session) -> Result<(), Failure> {
+    let client = session.open(Opening::OrCreate).await?;
+    client.migrate().await?;
+    session.out.rows(&steps(&client.schema().await?))?;
     Ok(client.close().await?)
 }
 
 /// Lists the migrations. Ends with 1 where one is missing, for scripts that deploy.
-async fn status(session: &Session, client: &Client) -> Result<(), Failure> {
-    let steps = steps(&client.schema().await?);
+fn status(session: &Session, schema: &Schema) -> Result<(), Failure> {
+    let steps = steps(schema);
     session.out.rows(&steps)?;
     if steps.iter().all(|step| step.applied) {
         return Ok(());

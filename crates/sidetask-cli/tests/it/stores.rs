@@ -46,6 +46,36 @@ fn migrations_are_applied_listed_and_printed() {
 }
 
 #[test]
+fn looking_at_a_database_of_an_older_form_leaves_it_alone() {
+    let place = Place::new();
+    place.done(&["migrate", "up"]);
+    let sql = place.json(&["migrate", "sql", "--all"]);
+    let first = sql["migrations"][0]["sql"].as_str().unwrap();
+    std::fs::remove_file(place.path("tasks.db")).unwrap();
+    let conn = rusqlite::Connection::open(place.path("tasks.db")).unwrap();
+    conn.execute_batch(first).unwrap();
+    conn.execute_batch(
+        "CREATE TABLE sidetask_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+         INSERT INTO sidetask_meta VALUES ('version', '1'), ('store', 'first');",
+    )
+    .unwrap();
+    drop(conn);
+
+    for command in
+        [&["jobs", "list"][..], &["stats"], &["queues", "list"], &["doctor"], &["jobs", "retry", "--filter", ""]]
+    {
+        let ran = place.sidetask(command).ends(1, "");
+        assert!(format!("{}{}", ran.out, ran.err).contains("migrate up"), "{command:?}: {ran:?}");
+    }
+    let ran = place.sidetask(&["migrate", "status", "-o", "jsonl"]).ends(1, "migrations are missing");
+    assert!(ran.out.starts_with("{\"number\":1,\"name\":\"jobs\",\"applied\":true}\n{\"number\":2"), "{}", ran.out);
+    let missing = place.done(&["migrate", "sql"]);
+    assert!(missing.starts_with("-- 2 ") && missing.contains("-- 4 "), "{missing}");
+    place.done(&["migrate", "up"]);
+    place.done(&["jobs", "list"]);
+}
+
+#[test]
 fn the_doctor_says_what_is_well_and_what_is_wrong() {
     let place = Place::new();
     place.sidetask(&["doctor"]).ends(1, "");

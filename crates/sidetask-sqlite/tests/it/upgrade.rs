@@ -6,7 +6,7 @@ use sidetask_core::{
     Call, Change, Claim, Clock, Filter, Finish, IdSource, JobId, Joining, Json, Kinds, Page, State, Store, SystemClock,
     Verdict, Want,
 };
-use sidetask_sqlite::{SqliteStore, rusqlite};
+use sidetask_sqlite::{SqliteOptions, SqliteStore, rusqlite};
 
 /// A file as the first version wrote it, with a job in each state, due or begun an hour ago.
 fn first_version(path: &Path) -> Vec<JobId> {
@@ -41,6 +41,28 @@ fn first_version(path: &Path) -> Vec<JobId> {
         id
     };
     State::ALL.map(store).into()
+}
+
+#[tokio::test]
+async fn the_form_of_a_file_is_read_without_changing_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jobs.db");
+    assert!(SqliteOptions::new(&path).schema().await.unwrap_err().is_storage() && !path.exists());
+    std::fs::write(&path, "").unwrap();
+    let empty = SqliteOptions::new(&path).schema().await.unwrap();
+    assert_eq!((empty.version, empty.migrations.len(), std::fs::read(&path).unwrap().len()), (0, 4, 0));
+
+    first_version(&path);
+    let looked = SqliteOptions::new(&path).schema().await.unwrap();
+    assert_eq!((looked.version, looked.migrations.len()), (1, 4));
+    assert_eq!(SqliteOptions::new(&path).schema().await.unwrap(), looked);
+    SqliteStore::open(&path).await.unwrap().close().await.unwrap();
+    assert_eq!(SqliteOptions::new(&path).schema().await.unwrap().version, 4);
+
+    let other = dir.path().join("other.db");
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE theirs (id)").unwrap();
+    assert!(SqliteOptions::new(&other).schema().await.unwrap_err().is_unusable());
+    assert_eq!(SqliteOptions::new(&other).shared(true).schema().await.unwrap().version, 0);
 }
 
 #[tokio::test]
