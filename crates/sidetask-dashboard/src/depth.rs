@@ -65,7 +65,7 @@ impl Notes {
 
 impl Sample {
     fn new(counts: &Counts, at: Timestamp) -> Self {
-        let later = counts.count(State::Scheduled) + counts.count(State::Retryable);
+        let later = counts.count(State::Scheduled).saturating_add(counts.count(State::Retryable));
         Self { at, available: counts.count(State::Available), running: counts.count(State::Running), later }
     }
 }

@@ -93,6 +93,7 @@ impl Shared {
     /// What is asked of arguments and free text is asked of what is shown: otherwise the answer would tell what the
     /// arguments are, letter by letter.
     pub(crate) async fn search(&self, filter: &Filter, page: Page) -> Result<Listed, Error> {
+        let _turn = self.turn(filter).await;
         if !self.is_sifted(filter) {
             let mut listed = self.client.search(filter.clone(), page.examine(EXAMINE)).await?;
             listed.jobs = listed.jobs.into_iter().map(|job| self.redacted(job)).collect();
@@ -122,6 +123,7 @@ impl Shared {
     }
 
     async fn count(&self, filter: &Filter, reach: Reach) -> Result<Count, Error> {
+        let _turn = self.turn(filter).await;
         if self.is_sifted(filter) {
             let listed = self.sift(filter, Page::first(MOST_COUNTED), EXAMINE_REDACTED).await?;
             return Ok(Count { count: listed.jobs.len() as u64, is_exact: listed.next.is_none() });

@@ -95,7 +95,8 @@ fn table(
 /// The queues with the most to do, beside other things.
 pub(super) fn card(frame: &Frame, queues: &[QueueStats], oldest: &Oldest, now: Timestamp) -> Markup {
     let mut busiest: Vec<&QueueStats> = queues.iter().collect();
-    let to_do = |queue: &QueueStats| queue.counts.count(State::Available) + queue.counts.count(State::Running);
+    let to_do =
+        |queue: &QueueStats| queue.counts.count(State::Available).saturating_add(queue.counts.count(State::Running));
     busiest.sort_by_key(|queue| Reverse(to_do(queue)));
     busiest.truncate(ON_A_CARD);
     html! {
