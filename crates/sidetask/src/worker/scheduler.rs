@@ -49,8 +49,9 @@ impl fmt::Debug for Periodic {
 /// took the tick is known to the store, for the next worker.
 pub(super) async fn schedule(shared: Arc<Shared>, periodic: Periodic, ticks: Ticks) {
     tokio::select! {
-        () = keep_time(&shared, &periodic, &ticks) => {}
+        biased;
         () = shared.stopping() => {}
+        () = keep_time(&shared, &periodic, &ticks) => {}
     }
 }
 
