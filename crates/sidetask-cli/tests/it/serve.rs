@@ -50,6 +50,22 @@ fn an_open_dashboard_stays_on_this_machine() {
 }
 
 #[test]
+fn a_dashboard_to_look_at_changes_nothing() {
+    let place = Place::new();
+    let id = place.enqueue(&["k"]);
+    let arguments = ["dashboard", "--open", "--read-only", "--listen", "127.0.0.1:0"];
+    let mut dashboard = place.start(&mut place.program(sidetask(), &arguments));
+    let address = address(&dashboard.printed("http://"));
+    let mut stream = TcpStream::connect(&address).unwrap();
+    let head = "sec-fetch-site: none\r\ncontent-length: 0\r\nconnection: close";
+    write!(stream, "POST /api/jobs/{id}/cancel HTTP/1.1\r\nhost: {address}\r\n{head}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403") && answer.contains("read-only"), "{answer}");
+    assert_eq!(place.json(&["jobs", "list", "state:available"]).as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_program_says_what_its_dashboard_shows_of_arguments() {
     let place = Place::new();
     for kind in ["greet", "other"] {
