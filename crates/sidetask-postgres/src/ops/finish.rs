@@ -8,7 +8,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::lane;
-use super::log::{self, forgotten};
+use super::log::{self, logging};
 use super::settle::{Held, Settlement, held};
 use crate::database::Work;
 use crate::error::Fault;
@@ -141,20 +141,7 @@ static COMPLETE: Statement = Statement {
 
 /// The same where some have logged something.
 static COMPLETE_LOGGED: Statement = Statement {
-    text: complete!(
-        ", $9",
-        ", log",
-        ", held.log",
-        concat!(
-            "forgotten AS (DELETE FROM {s}.logs USING done WHERE log IS NOT NULL AND ",
-            forgotten!("done.id", "done.attempt"),
-            "),
-             logged AS (
-                 INSERT INTO {s}.logs (job, attempt, text) SELECT id, attempt, log FROM done WHERE log IS NOT NULL
-                 ON CONFLICT (job, attempt) DO UPDATE SET text = excluded.text),
-             "
-        )
-    ),
+    text: complete!(", $9", ", log", ", held.log", logging!("done")),
     types: &[
         Type::INT8,
         Type::UUID_ARRAY,

@@ -20,14 +20,33 @@ pub(crate) fn kept(log: &Arc<str>) -> Arc<str> {
     }
 }
 
-/// The logs of the attempts that are forgotten once there is one of `$attempt`.
+/// The logs of the attempts that are forgotten once there is one of a job in `$of`.
 macro_rules! forgotten {
-    ($job:literal, $attempt:literal) => {
-        concat!("logs.job = ", $job, " AND ", $attempt, " > 20 AND logs.attempt <= ", $attempt, " - 20")
+    ($of:literal, $job:literal) => {
+        concat!("logs.job = ", $of, ".", $job, " AND ", $of, ".attempt > 20 AND logs.attempt <= ", $of, ".attempt - 20")
     };
 }
 
-pub(crate) use forgotten;
+/// Keeps what is in `$of` (`id`, `attempt`, `log`), as parts of a statement that does more.
+macro_rules! logging {
+    ($of:literal) => {
+        concat!(
+            "forgotten AS (DELETE FROM {s}.logs USING ",
+            $of,
+            " WHERE log IS NOT NULL AND ",
+            $crate::ops::log::forgotten!($of, "id"),
+            "),
+             logged AS (
+                 INSERT INTO {s}.logs (job, attempt, text) SELECT id, attempt, log FROM ",
+            $of,
+            " WHERE log IS NOT NULL
+                 ON CONFLICT (job, attempt) DO UPDATE SET text = excluded.text),
+             "
+        )
+    };
+}
+
+pub(crate) use {forgotten, logging};
 
 // The number that the statements have.
 const _: () = assert!(JobRecord::MAX_ERRORS == 20);
@@ -37,7 +56,7 @@ static WRITE: Statement = Statement {
         "WITH given AS MATERIALIZED (SELECT * FROM unnest($1, $2, $3) AS given (job, attempt, text)),
          forgotten AS (
              DELETE FROM {s}.logs USING given WHERE ",
-        forgotten!("given.job", "given.attempt"),
+        forgotten!("given", "job"),
         ")
          INSERT INTO {s}.logs (job, attempt, text) SELECT * FROM given
          ON CONFLICT (job, attempt) DO UPDATE SET text = excluded.text"

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use sidetask_core::{Error, Progress, ProgressUpdate, State, Token, Verdict};
 use tokio_postgres::types::{ToSql, Type};
 
-use super::log::{self, forgotten};
+use super::log::{self, logging};
 use crate::database::Database;
 use crate::error::Fault;
 use crate::news::News;
@@ -45,19 +45,7 @@ static PROGRESS: Statement = Statement {
 
 /// The same where some have logged something.
 static PROGRESS_LOGGED: Statement = Statement {
-    text: progress!(
-        ", $6",
-        ", log",
-        concat!(
-            "forgotten AS (DELETE FROM {s}.logs USING held WHERE held.log IS NOT NULL AND ",
-            forgotten!("held.id", "held.attempt"),
-            "),
-             logged AS (
-                 INSERT INTO {s}.logs (job, attempt, text) SELECT id, attempt, log FROM held WHERE log IS NOT NULL
-                 ON CONFLICT (job, attempt) DO UPDATE SET text = excluded.text),
-             "
-        )
-    ),
+    text: progress!(", $6", ", log", logging!("held")),
     types: &[
         Type::UUID_ARRAY,
         Type::UUID_ARRAY,
